@@ -1,0 +1,45 @@
+"""Tiny recurrent networks in Jupyter, with every part of their gradients on show.
+
+>>> import rnn_widgets as rw
+>>> net = rw.rnn(input_size=2, hidden_size=3, seq_len=4)
+>>> net.gradients()["weight_hh_l0"].shape
+(3, 3)
+
+Neither torch nor the widgets are imported before something that needs them is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from . import ops
+from .build import custom, from_flux, from_torch, gru, lstm, rnn
+from .core.cells import cell
+from .network import Network
+
+if TYPE_CHECKING:
+    from .widgets.lab import Lab
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Lab",
+    "Network",
+    "cell",
+    "custom",
+    "from_flux",
+    "from_torch",
+    "gru",
+    "lstm",
+    "ops",
+    "rnn",
+]
+
+_LAZY = {"Lab": ".widgets.lab"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,310 @@
+"""Cells written as the equations they are, traced once into templates.
+
+`Expr` is what a cell function computes with; `rnn_widgets.ops` offers the functions (tanh,
+sigmoid, relu, concat, chunk) and operators (+, −, *, @ and numbers) that it may use.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+from .sizes import Size, SizeLike
+from .template import Builder, Template
+
+
+class Expr:
+    """A vector (or a parameter matrix) inside a cell's equations."""
+
+    __array_ufunc__ = None  # numpy arrays must not swallow an Expr in an expression
+
+    def __init__(self, builder: Builder, index: int, rows: tuple[Size, Size] | None = None) -> None:
+        self._builder = builder
+        self._index = index
+        self._rows = rows  # of a parameter matrix, the rows that this expression stands for
+
+    @property
+    def shape(self) -> tuple[Size, ...]:
+        """Symbolic shape, for example ``(4*H,)``."""
+        return self._builder.nodes[self._index].shape
+
+    def named(self, name: str) -> Expr:
+        """Give this quantity a name under which traces, terms and graphs show it."""
+        if not name.isidentifier():
+            raise ValueError(f"a name is an identifier such as 'z', not {name!r}")
+        return Expr(self._builder, self._builder.name(self._index, name))
+
+    def _apply(self, op: str, *args: Expr, **attrs: Any) -> Expr:
+        for arg in args:
+            if arg._builder is not self._builder:
+                raise ValueError("an expression of another cell cannot be used here")
+            if arg._rows is not None and op != "matvec":
+                raise ValueError("rows of a matrix can only stand left of @")
+        index = self._builder.op(op, [arg._index for arg in args], **attrs)
+        return Expr(self._builder, index)
+
+    def _with(self, op: str, other: Any) -> Expr:
+        if not isinstance(other, Expr):
+            return NotImplemented
+        return self._apply(op, self, other)
+
+    def _affine(self, scale: float, shift: float) -> Expr:
+        return self._apply("affine", self, scale=float(scale), shift=float(shift))
+
+    def __add__(self, other: Expr | float) -> Expr:
+        return self._affine(1, other) if isinstance(other, Real) else self._with("add", other)
+
+    def __radd__(self, other: float) -> Expr:
+        return self._affine(1, other) if isinstance(other, Real) else NotImplemented
+
+    def __sub__(self, other: Expr | float) -> Expr:
+        if isinstance(other, Real):
+            return self._affine(1, -float(other))
+        return self._with("sub", other)
+
+    def __rsub__(self, other: float) -> Expr:
+        return self._affine(-1, other) if isinstance(other, Real) else NotImplemented
+
+    def __mul__(self, other: Expr | float) -> Expr:
+        if isinstance(other, Real):
+            return self._affine(float(other), 0)
+        return self._with("mul", other)
+
+    def __rmul__(self, other: float) -> Expr:
+        return self._affine(other, 0) if isinstance(other, Real) else NotImplemented
+
+    def __truediv__(self, other: float) -> Expr:
+        return self._affine(1 / other, 0) if isinstance(other, Real) else NotImplemented
+
+    def __neg__(self) -> Expr:
+        return self._affine(-1, 0)
+
+    def __matmul__(self, other: Expr) -> Expr:
+        if not isinstance(other, Expr):
+            return NotImplemented
+        attrs = {} if self._rows is None else {"start": self._rows[0], "stop": self._rows[1]}
+        return self._apply("matvec", self, other, **attrs)
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            "a cell's equations cannot branch on values: they are traced once, before any are known"
+        )
+
+
+def unary(op: str, a: Expr) -> Expr:
+    """Apply an elementwise operation to an expression."""
+    if not isinstance(a, Expr):
+        raise TypeError(f"rw.ops.{op} takes an expression of the cell, not {type(a).__name__}")
+    return a._apply(op, a)
+
+
+def concat(*parts: Expr) -> Expr:
+    """Join vectors end to end."""
+    if not parts or not all(isinstance(part, Expr) for part in parts):
+        raise TypeError("rw.ops.concat takes one or more expressions of the cell")
+    return parts[0]._apply("concat", *parts)
+
+
+def chunk(a: Expr, count: int) -> tuple[Expr, ...]:
+    """Split a vector, or the rows of a parameter matrix, into equal parts, like `torch.chunk`."""
+    length = a.shape[0]
+    part = length.parts(count)
+    if part is None:
+        raise ValueError(f"a size of {length} cannot be cut into {count} equal parts")
+    bounds = [(part.times(i), part.times(i + 1)) for i in range(count)]
+    if len(a.shape) == 2:
+        return tuple(Expr(a._builder, a._index, rows) for rows in bounds)
+    return tuple(a._apply("slice", a, start=start, stop=stop) for start, stop in bounds)
+
+
+class _Params:
+    """The ``p`` of a cell's equations: parameters as attributes."""
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+
+    def __getattr__(self, name: str) -> Expr:
+        params = self._builder.params
+        if name not in params:
+            near = difflib.get_close_matches(name, params, 1) or list(params)
+            raise AttributeError(
+                f"the cell has no parameter {name!r}; did you mean {near[0]!r}? "
+                f"It declares {', '.join(params)}."
+            )
+        return Expr(self._builder, self._builder.param(name))
+
+
+def trace(
+    equations: Callable[..., Any], params: Mapping[str, Sequence[SizeLike]], name: str
+) -> Template:
+    """Run a cell's equations once on symbols and record them.
+
+    Parameters
+    ----------
+    equations : callable
+        ``f(p, x, h) -> h`` or ``f(p, x, h, c) -> (h, c)``.
+    params : dict
+        Parameter name to shape in H and I, for example ``{"weight_ih": ("H", "I")}``.
+    name : str
+        What the cell is called.
+
+    Returns
+    -------
+    Template
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the signature, a shape or a result is not of this form.
+    """
+    arguments = list(inspect.signature(equations).parameters)
+    if arguments[2:] not in (["h"], ["h", "c"]) or len(arguments) != len(arguments[2:]) + 2:
+        raise ValueError(
+            f"a cell is a function of (p, x, h) or (p, x, h, c), not of ({', '.join(arguments)})"
+        )
+    states = tuple(arguments[2:])
+    shapes = {key: tuple(Size(s) for s in _as_shape(key, shape)) for key, shape in params.items()}
+    builder = Builder(shapes)
+    x = Expr(builder, builder.input("x", Size("I")))
+    inputs = [Expr(builder, builder.input(state, Size("H"))) for state in states]
+    result = equations(_Params(builder), x, *inputs)
+    results = result if isinstance(result, tuple) else (result,)
+    if len(results) != len(states) or not all(isinstance(r, Expr) for r in results):
+        raise TypeError(f"the cell must return {' and '.join(states)}, each made of its inputs")
+    outputs = []
+    for state, new in zip(states, results, strict=True):
+        if new.shape != (Size("H"),):
+            raise ValueError(f"the new {state} must have size H, not {new.shape}")
+        outputs.append(new.named(state)._index)
+    unused = [key for key in shapes if "param " + key not in builder._known]
+    if unused:
+        raise ValueError(f"the cell declares {', '.join(unused)} but its equations do not use it")
+    return Template(name, shapes, tuple(builder.nodes), states, tuple(outputs))
+
+
+def _as_shape(key: str, shape: Any) -> Sequence[SizeLike]:
+    if isinstance(shape, str | int):
+        shape = (shape,)
+    if len(shape) not in (1, 2):
+        raise ValueError(f"parameter {key!r} must be a vector or a matrix, not of shape {shape}")
+    return list(shape)
+
+
+def cell(
+    params: Mapping[str, Sequence[SizeLike]], name: str | None = None
+) -> Callable[[Callable[..., Any]], Template]:
+    """Decorate a function of ``(p, x, h)`` or ``(p, x, h, c)`` into a cell.
+
+    Parameters
+    ----------
+    params : dict
+        Parameter name to shape in H (hidden size) and I (input size of the layer).
+    name : str, optional
+        Defaults to the function's name.
+
+    Returns
+    -------
+    Template
+        To be passed to `rnn_widgets.custom`.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> @rw.cell(params={"W": ("H", "I"), "U": ("H", "H"), "b": ("H",)})
+    ... def elman(p, x, h):
+    ...     return rw.ops.tanh(p.W @ x + p.U @ h + p.b)
+    >>> rw.custom(elman, input_size=2, hidden_size=3, seq_len=4).values["U_l0"].shape
+    (3, 3)
+    """
+
+    def decorate(equations: Callable[..., Any]) -> Template:
+        return trace(equations, params, name or equations.__name__)
+
+    return decorate
+
+
+NONLINEARITIES = ("tanh", "relu", "identity", "sigmoid")
+
+
+def _activation(name: str) -> Callable[[Expr], Expr]:
+    return (lambda a: a) if name == "identity" else (lambda a: unary(name, a))
+
+
+def _shapes(gates: int, bias: bool | str) -> dict[str, tuple[str, ...]]:
+    rows = "H" if gates == 1 else f"{gates}*H"
+    shapes: dict[str, tuple[str, ...]] = {"weight_ih": (rows, "I"), "weight_hh": (rows, "H")}
+    if bias:
+        shapes["bias_ih"] = (rows,)
+    if bias is True:
+        shapes["bias_hh"] = (rows,)
+    return shapes
+
+
+def _from_input(p: Any, x: Expr, bias: bool | str) -> Expr:
+    return p.weight_ih @ x + p.bias_ih if bias else p.weight_ih @ x
+
+
+def _from_state(p: Any, h: Expr, bias: bool | str) -> Expr:
+    return p.weight_hh @ h + p.bias_hh if bias is True else p.weight_hh @ h
+
+
+def rnn_cell(nonlinearity: str, bias: bool | str) -> Template:
+    """Elman cell, as in PyTorch's nn.RNN: ``h = f(W_ih x + b_ih + W_hh h + b_hh)``."""
+    f = _activation(nonlinearity)
+
+    def rnn(p: Any, x: Expr, h: Expr) -> Expr:
+        return f(_from_input(p, x, bias) + _from_state(p, h, bias))
+
+    return trace(rnn, _shapes(1, bias), f"rnn_{nonlinearity}")
+
+
+def gru_cell(reset_after: bool, bias: bool | str) -> Template:
+    """Gated recurrent unit, gates stacked r, z, n as in PyTorch's nn.GRU.
+
+    ``h' = (1 − z) ⊙ n + z ⊙ h``. With ``reset_after`` the reset gate acts on ``W_hn h + b_hn``
+    (Cho et al. 2014 v1, PyTorch, cuDNN), otherwise on h itself (v3, ONNX default).
+    """
+    f, g = _activation("sigmoid"), _activation("tanh")
+
+    def gru(p: Any, x: Expr, h: Expr) -> Expr:
+        r_in, z_in, n_in = chunk(_from_input(p, x, bias), 3)
+        if reset_after:
+            r_h, z_h, n_h = chunk(_from_state(p, h, bias), 3)
+            r = f(r_in + r_h).named("r")
+            n = g(n_in + r * n_h).named("n")
+        else:
+            w_r, w_z, w_n = chunk(p.weight_hh, 3)
+            r_h, z_h = w_r @ h, w_z @ h
+            if bias is True:
+                b_r, b_z, b_n = chunk(p.bias_hh, 3)
+                r_h, z_h, n_in = r_h + b_r, z_h + b_z, n_in + b_n
+            r = f(r_in + r_h).named("r")
+            n = g(n_in + w_n @ (r * h)).named("n")
+        z = f(z_in + z_h).named("z")
+        return (1 - z) * n + z * h
+
+    return trace(gru, _shapes(3, bias), "gru_reset_after" if reset_after else "gru_reset_before")
+
+
+def lstm_cell(bias: bool | str) -> Template:
+    """Long short-term memory, gates stacked i, f, g, o as in PyTorch's nn.LSTM.
+
+    ``c' = f ⊙ c + i ⊙ g``, ``h' = o ⊙ tanh(c')``.
+    """
+    sigmoid, tanh = _activation("sigmoid"), _activation("tanh")
+
+    def lstm(p: Any, x: Expr, h: Expr, c: Expr) -> tuple[Expr, Expr]:
+        i, f, g, o = chunk(_from_input(p, x, bias) + _from_state(p, h, bias), 4)
+        i, f, g, o = (
+            sigmoid(i).named("i"),
+            sigmoid(f).named("f"),
+            tanh(g).named("g"),
+            sigmoid(o).named("o"),
+        )
+        c_new = f * c + i * g
+        return o * tanh(c_new), c_new
+
+    return trace(lstm, _shapes(4, bias), "lstm")

@@ -1,0 +1,100 @@
+"""Named gradients that know what other frameworks call them, and whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .frozen import frozen
+from .names import unknown
+from .ops import Array
+
+
+@dataclass(frozen=True)
+class Alias:
+    """Another framework's name for a leaf, and how it lays the leaf's gradient out.
+
+    ``layout`` takes the gradients by PyTorch name and gives the array as that framework stores it.
+    """
+
+    framework: str
+    name: str
+    leaf: str
+    layout: Callable[[Mapping[str, Array]], Array]
+
+
+class Gradients(Mapping[object, Array]):
+    """Which gradient is which.
+
+    A mapping from leaf name to ∂L/∂leaf. ``g["weight_hh_l0"]`` is PyTorch's name;
+    ``g["recurrent_kernel"]`` and ``g["Wh"]`` answer as Keras and Flux store that parameter; and
+    ``g[parameter]`` finds the gradient of the very object that a network was made from.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, Array],
+        aliases: Sequence[Alias] = (),
+        sources: Mapping[str, object] | None = None,
+    ) -> None:
+        self._arrays = {name: frozen(array) for name, array in arrays.items()}
+        self._aliases = [alias for alias in aliases if alias.leaf in self._arrays]
+        self._sources = dict(sources or {})
+
+    def __getitem__(self, key: object) -> Array:
+        if not isinstance(key, str):
+            return self._arrays[self.name_of(key)]
+        if key in self._arrays:
+            return self._arrays[key]
+        for alias in self._aliases:
+            if alias.name == key:
+                return frozen(alias.layout(self._arrays))
+        raise unknown("gradient", key, [*self._arrays, *(a.name for a in self._aliases)])
+
+    def name_of(self, parameter: object) -> str:
+        """The leaf that an object is, by identity.
+
+        Raises
+        ------
+        KeyError
+            If the network was not made from that object.
+        """
+        for name, source in self._sources.items():
+            if source is parameter:
+                return name
+        shape = getattr(parameter, "shape", None)
+        known = ", ".join(self._sources) or "none: it was not made from parameter objects"
+        raise KeyError(
+            f"this {type(parameter).__name__}"
+            + (f" of shape {tuple(shape)}" if shape is not None else "")
+            + f" is not an object that the network was made from; those are {known}"
+        )
+
+    def aliases(self, name: str) -> list[str]:
+        """Other names of a leaf, as "Framework: name"."""
+        return [f"{a.framework}: {a.name}" for a in self._aliases if a.leaf == name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self[key]
+        except KeyError:
+            return False
+        return True
+
+    def __repr__(self) -> str:
+        rows = [("gradient", "also called", "shape", "norm")]
+        for name, array in self._arrays.items():
+            with np.errstate(all="ignore"):
+                norm = float(np.sqrt((array**2).sum()))
+            rows.append((name, ", ".join(self.aliases(name)), str(array.shape), f"{norm:.6g}"))
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows]
+        return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,153 @@
+"""State Jacobians ∂s_t/∂s_{t−1} of one layer and direction, their named blocks and products."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from .backward import within_step
+from .forward import BlockTrace
+from .frozen import frozen
+from .ops import Array
+
+_GRU_WORDS = {"n": "candidate"}
+
+
+class StateJacobians:
+    """State Jacobians of one layer and direction, one per step.
+
+    ``jacobians[t]`` is J_t = ∂s_t/∂s_{t−1}, shape (S, S) with S = H, or 2H for an LSTM whose state
+    (h, c) is taken in independent coordinates. In a reverse direction the state before step t is
+    that of step t + 1. Truncation does not touch them.
+
+    Notes
+    -----
+    Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks".
+    """
+
+    def __init__(self, trace: BlockTrace, cell: str) -> None:
+        self._trace = trace
+        self._cell = cell
+        self._states = trace.block.template.states
+        self._steps = len(trace.output)
+        self._reverse = trace.block.reverse
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, t: int) -> Array:
+        return frozen(self._all[self._step(t)])
+
+    def _step(self, t: int) -> int:
+        if isinstance(t, bool) or not isinstance(t, int | np.integer):
+            raise TypeError(f"a step is a whole number, not {t!r}")
+        if not 0 <= t < self._steps:
+            raise IndexError(f"step {t} does not exist; the steps are 0 to {self._steps - 1}")
+        return int(t)
+
+    @cached_property
+    def _all(self) -> Array:
+        return self._sum_over_paths({})["all"]
+
+    def _sum_over_paths(self, gates: dict[int, str]) -> dict[str, Array]:
+        """J_t by the first gate that a path from s_{t−1} meets; "all" collects the others."""
+        template, steps = self._trace.block.template, self._steps
+        hidden = self._trace.block.sizes["H"]
+        size = hidden * len(self._states)
+        groups = ["all", *gates.values()]
+        seeds = {}
+        for s, out in enumerate(template.outputs):
+            seed = np.zeros((steps, len(groups) * size, hidden))
+            seed[:, s * hidden : (s + 1) * hidden] = np.eye(hidden)
+            seeds[out] = seed
+
+        def arrive(node: int, adjoint: Array) -> Array:
+            if node not in gates:
+                return adjoint
+            parts = adjoint.reshape(steps, len(groups), size, -1)
+            moved = np.zeros_like(parts)
+            moved[:, groups.index(gates[node])] = parts.sum(1)
+            return moved.reshape(adjoint.shape)
+
+        with np.errstate(all="ignore"):
+            adjoints = within_step(self._trace, seeds, arrive)
+        columns = []
+        for state in self._states:
+            slot = template.slot(state)
+            adjoint = adjoints[slot] if slot is not None else None
+            if adjoint is None:
+                adjoint = np.zeros((steps, len(groups) * size, hidden))
+            columns.append(adjoint.reshape(steps, len(groups), size, hidden))
+        whole = np.concatenate(columns, axis=-1)
+        return {name: whole[:, g] for g, name in enumerate(groups)}
+
+    @cached_property
+    def _parts(self) -> dict[str, Array]:
+        template = self._trace.block.template
+        if len(self._states) > 1:
+            hidden = self._trace.block.sizes["H"]
+            at = {s: slice(i * hidden, (i + 1) * hidden) for i, s in enumerate(self._states)}
+            return {
+                f"{source}→{target}": self._all[:, at[target], at[source]]
+                for source in self._states
+                for target in self._states
+            }
+        words = _GRU_WORDS if self._cell.startswith("gru") else {}
+        gates = {
+            i: words.get(node.name, node.name)
+            for i, node in enumerate(template.nodes)
+            if node.name and template.dynamic[i] and i not in template.outputs
+        }
+        if not gates:
+            return {"h→h": self._all}
+        parts = self._sum_over_paths(gates)
+        return {"skip": parts["all"]} | {f"via {g}": parts[g] for g in gates.values()}
+
+    def blocks(self, t: int) -> dict[str, Array]:
+        """Named blocks of J_t.
+
+        Returns
+        -------
+        dict
+            LSTM: "h→h", "h→c", "c→h", "c→c" (the forget gate's carousel), each (H, H). GRU and
+            custom cells with named gates: "skip", "via z", … — the paths from h_{t−1} by the first
+            gate that they meet; they sum to J_t. Otherwise "h→h", the whole.
+        """
+        step = self._step(t)
+        return {name: frozen(part[step]) for name, part in self._parts.items()}
+
+    def product(self, t: int, k: int) -> Array:
+        """∂s_t/∂s_k = J_t J_{t−1} … J_{k+1}.
+
+        Parameters
+        ----------
+        t : int
+            Step, 0-based.
+        k : int
+            Earlier step, from −1 (the initial state) to t; in a reverse direction from t to T,
+            where T is the initial state.
+
+        Returns
+        -------
+        array, shape (S, S)
+        """
+        step = self._step(t)
+        first, last = (step, self._steps) if self._reverse else (-1, step)
+        if isinstance(k, bool) or not isinstance(k, int | np.integer):
+            raise TypeError(f"a step is a whole number, not {k!r}")
+        if not first <= k <= last:
+            raise IndexError(f"for t={t} the other step k goes from {first} to {last}, not {k}")
+        between = range(step, int(k)) if self._reverse else range(step, int(k), -1)
+        result = np.eye(self._all.shape[-1])
+        with np.errstate(all="ignore"):
+            for j in between:
+                result = result @ self._all[j]
+        return frozen(result)
+
+    def singular_values(self, t: int, k: int | None = None) -> Array:
+        """Singular values of J_t, or of ``product(t, k)``, descending; shape (S,)."""
+        matrix = self[t] if k is None else self.product(t, k)
+        if not np.isfinite(matrix).all():
+            raise ValueError(f"∂s_{t}/∂s has overflowed; it has no singular values")
+        return frozen(np.linalg.svd(matrix, compute_uv=False))

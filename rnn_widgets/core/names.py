@@ -1,0 +1,79 @@
+"""Names of leaves and entries, and the sentence for a name that does not exist."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+
+_ENTRY = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(?:\[([^\[\]]*)\])?\s*")
+
+
+class UnknownNameError(KeyError):
+    """A name that does not exist; the message names the nearest one that does."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def unknown(what: str, name: object, names: Iterable[str]) -> UnknownNameError:
+    """The error for an unknown name.
+
+    Parameters
+    ----------
+    what : str
+        What kind of thing was named, for example "leaf".
+    name : object
+        What was given.
+    names : iterable of str
+        What there is.
+    """
+    valid = list(names)
+    by_fold = {v.casefold(): v for v in valid}
+    near = difflib.get_close_matches(str(name).casefold(), by_fold, 1, cutoff=0.4)
+    hint = f"did you mean {by_fold[near[0]]!r}? " if near else ""
+    return UnknownNameError(f"there is no {what} {name!r}; {hint}There are: {', '.join(valid)}.")
+
+
+def parse_entry(text: str, leaves: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[int, ...]]:
+    """Read an entry such as ``"weight_hh_l0[0,1]"``.
+
+    Parameters
+    ----------
+    text : str
+    leaves : dict
+        Leaf name to shape.
+
+    Returns
+    -------
+    (name, index)
+        ``index`` is empty if the text names a whole leaf.
+
+    Raises
+    ------
+    KeyError
+        For an unknown leaf, naming the nearest.
+    IndexError
+        For an index out of range or of the wrong length.
+    ValueError
+        If the text is not of this form.
+    """
+    match = _ENTRY.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"an entry is written like 'weight_hh_l0[0,1]', not {text!r}")
+    name, brackets = match.groups()
+    if name not in leaves:
+        raise unknown("leaf", name, leaves)
+    if brackets is None:
+        return name, ()
+    shape = leaves[name]
+    try:
+        index = tuple(int(part) for part in brackets.split(","))
+    except ValueError:
+        raise ValueError(f"an index is made of whole numbers, not [{brackets}]") from None
+    if len(index) != len(shape) or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
+        ranges = ", ".join(f"0 to {n - 1}" for n in shape)
+        raise IndexError(
+            f"{name} has shape {shape}: its index runs over {ranges}, not [{brackets}]"
+        )
+    return name, index

@@ -1,0 +1,197 @@
+"""What a network answers with: traces, adjoints and contributions, all read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .backward import BlockSweep, Sweep, within_step
+from .forward import BlockTrace, ForwardPass
+from .frozen import frozen
+from .names import unknown
+from .ops import Array
+from .program import Program
+
+
+def _led(program: Program, arrays: list[Array]) -> Array:
+    """Arrays per layer and direction with that axis in front, or the only one without it."""
+    return frozen(arrays[0] if program.rows == 1 else np.stack(arrays))
+
+
+class Trace(Mapping[str, Array]):
+    """The forward pass: a mapping from node name (``"h"``, gates such as ``"z"``) to its values.
+
+    Each value has shape (T, n), with several layers or directions (layers·directions, T, n);
+    dimensionless, as is everything else here.
+    """
+
+    def __init__(self, program: Program, forward: ForwardPass) -> None:
+        self._program = program
+        self._forward = forward
+        self._recurrent = [b for b in forward.blocks if b.block.recurrent]
+        self._nodes: dict[str, list[Array]] = {}
+        for block in forward.blocks[:-1]:
+            for node, array in zip(block.block.template.nodes, block.nodes, strict=True):
+                if node.name:
+                    self._nodes.setdefault(node.name, []).append(array)
+
+    @property
+    def hidden(self) -> Array:
+        """Hidden states with the initial one: (T+1, H); in a reverse direction row T is initial."""
+        return self._states("h")
+
+    @property
+    def cell(self) -> Array:
+        """Cell states like `hidden`.
+
+        Raises
+        ------
+        AttributeError
+            If the cell has no cell state.
+        """
+        if "c" not in self._program.cell.states:
+            raise AttributeError(f"a {self._program.cell.name} has no cell state, only an LSTM has")
+        return self._states("c")
+
+    def _states(self, name: str) -> Array:
+        return _led(self._program, [b.states[name] for b in self._recurrent])
+
+    @property
+    def output(self) -> Array:
+        """The outputs y_t, shape (T, O)."""
+        return frozen(self._forward.output)
+
+    @property
+    def losses(self) -> Array:
+        """Each step's share of the loss, shape (T,); zero for steps that do not enter it."""
+        return frozen(self._forward.losses)
+
+    @property
+    def loss(self) -> float:
+        """The loss, the sum of `losses`."""
+        return float(self._forward.losses.sum())
+
+    @property
+    def overflow(self) -> int | None:
+        """The first step (0-based) with a value that is not finite, None if all are."""
+        bad = np.zeros(self._program.seq_len, dtype=bool)
+        for block in self._forward.blocks:
+            for node, array in zip(block.block.template.nodes, block.nodes, strict=True):
+                if node.op != "param":
+                    bad |= ~np.isfinite(array).all(axis=-1)
+        return int(np.argmax(bad)) if bad.any() else None
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._nodes:
+            raise unknown("node", name, self._nodes)
+        arrays = self._nodes[name]
+        return frozen(arrays[0] if len(arrays) == 1 else np.stack(arrays))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def __repr__(self) -> str:
+        return f"Trace of {self._program.seq_len} steps: {', '.join(self._nodes)}"
+
+
+@dataclass(frozen=True)
+class StateAdjoints:
+    """Adjoints of one kind of state, each (T, H) or (layers·directions, T, H); dimensionless.
+
+    ``total`` is autograd's ∂L/∂state_t; ``direct`` is what reaches it except through this layer's
+    own next step; ``carried`` is the rest.
+    """
+
+    direct: Array
+    total: Array
+
+    @property
+    def carried(self) -> Array:
+        """``total − direct``: what came back through this layer's own next step."""
+        return frozen(self.total - self.direct)
+
+
+@dataclass(frozen=True)
+class Adjoints(StateAdjoints):
+    """Adjoints of the hidden state; ``cell`` has those of an LSTM's cell, else None."""
+
+    cell: StateAdjoints | None = None
+
+
+def adjoints(program: Program, forward: ForwardPass, swept: Sweep) -> Adjoints:
+    """Adjoints of every state from a sweep, summed over loss steps."""
+    pairs = [
+        (trace, made)
+        for trace, made in zip(forward.blocks, swept.blocks, strict=True)
+        if trace.block.recurrent
+    ]
+    found = {}
+    for state, out in zip(program.cell.states, program.cell.outputs, strict=True):
+        direct = [_direct(trace, made, out).sum(1) for trace, made in pairs]
+        total = [_or_zeros(made.nodes[out], trace.nodes[out]).sum(1) for trace, made in pairs]
+        found[state] = StateAdjoints(_led(program, direct), _led(program, total))
+    hidden = found["h"]
+    return Adjoints(hidden.direct, hidden.total, found.get("c"))
+
+
+def _direct(trace: BlockTrace, made: BlockSweep, out: int) -> Array:
+    with np.errstate(all="ignore"):
+        within = within_step(trace, {trace.block.template.outputs[0]: made.reaching})
+    return _or_zeros(within[out], trace.nodes[out])
+
+
+def _or_zeros(adjoint: Array | None, like: Array) -> Array:
+    return np.zeros_like(like)[:, None] if adjoint is None else adjoint
+
+
+class Contributions(Mapping[str, Array]):
+    """C[t, k] of every parameter: name to (T, T, *shape), [loss step, source step]; dimensionless.
+
+    ``C[t, k]`` is the derivative of loss term L_t with only step k's copy of the parameter left
+    free.
+    """
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays = {name: frozen(array) for name, array in arrays.items()}
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._arrays:
+            raise unknown("parameter", name, self._arrays)
+        return self._arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def by_loss(self, name: str) -> Array:
+        """Gradient of each loss step, Σ_k C[t, k]: (T, *shape)."""
+        return frozen(self[name].sum(1))
+
+    def by_source(self, name: str) -> Array:
+        """What using the parameter at each step is worth, Σ_t C[t, k]: (T, *shape)."""
+        return frozen(self[name].sum(0))
+
+    def by_lag(self, name: str) -> Array:
+        """What each distance |t − k| adds to the gradient: (T, *shape)."""
+        array = self[name]
+        result = np.zeros(array.shape[1:])
+        for t in range(len(array)):
+            for k in range(len(array)):
+                result[abs(t - k)] += array[t, k]
+        return frozen(result)
+
+    def norm(self, name: str) -> Array:
+        """Frobenius norm of every C[t, k]: (T, T)."""
+        array = self[name]
+        return frozen(np.sqrt((array**2).sum(axis=tuple(range(2, array.ndim)))))
+
+    def __repr__(self) -> str:
+        lines = [f"{name}  {array.shape}" for name, array in self._arrays.items()]
+        return "Contributions [loss step, source step]\n" + "\n".join(lines)

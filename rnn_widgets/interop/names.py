@@ -1,0 +1,94 @@
+"""What Keras and Flux call a parameter, and how they lay it out.
+
+PyTorch stacks an LSTM's gates i, f, g, o and a GRU's r, z, n as rows; Keras stores the transpose,
+with a GRU's gates z, r, n; Flux stores them as PyTorch does, with one bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ..core.gradients import Alias
+from ..core.ops import Array
+from ..core.program import Program
+
+_KERAS_GRU_ORDER = (1, 0, 2)
+_KERAS = {"weight_ih": "kernel", "weight_hh": "recurrent_kernel", "bias_ih": "bias"}
+_FLUX = {"weight_ih": "Wi", "weight_hh": "Wh", "bias_ih": "b"}
+
+
+def kind(program: Program) -> str | None:
+    """ "rnn", "gru" or "lstm" for a built-in cell, None for a user's own."""
+    word = program.cell.name.split("_")[0]
+    names = {"weight_ih", "weight_hh"}
+    return word if word in ("rnn", "gru", "lstm") and names <= set(program.cell.params) else None
+
+
+def gate_order(array: Array, gates: int, order: tuple[int, ...]) -> Array:
+    """Reorder gates that are stacked on the first axis."""
+    parts = np.split(array, gates)
+    return np.concatenate([parts[i] for i in order])
+
+
+def aliases(program: Program) -> list[Alias]:
+    """Every other name under which a program's gradients can be asked for.
+
+    A single layer goes by plain names ("kernel", "Wi", and as in PyTorch's cells "weight_ih");
+    layers of a stack by "layers[0].kernel" (Keras) and, counted from 1 as Julia does,
+    "layers[1].Wi" (Flux); the directions of a bidirectional layer by "forward_layer.kernel" and
+    "backward_layer.kernel" (Keras only).
+    """
+    found = []
+    cell_kind = kind(program)
+    for block in program.blocks if cell_kind else ():
+        if not block.recurrent:
+            continue
+        layer = block.row // program.directions
+        stack = program.num_layers > 1
+        keras = f"layers[{layer}]." if stack else ""
+        if program.bidirectional:
+            keras += "backward_layer." if block.reverse else "forward_layer."
+        flux = f"layers[{layer + 1}]." if stack else ""
+        for parameter, leaf in block.leaves.items():
+            if parameter not in program.cell.params:
+                continue
+            if program.rows == 1:
+                found.append(Alias("PyTorch cell", parameter, leaf, _as_is(leaf)))
+            layout = _keras_layout(program, block.leaves, parameter, cell_kind == "gru")
+            if layout is not None:
+                found.append(Alias("Keras", keras + _KERAS[parameter], leaf, layout))
+            if parameter in _FLUX and not program.bidirectional:
+                found.append(Alias("Flux", flux + _FLUX[parameter], leaf, _as_is(leaf)))
+    if program.readout:
+        found.append(
+            Alias("Keras", "dense.kernel", "readout.weight", lambda g: g["readout.weight"].T)
+        )
+        found.append(Alias("Keras", "dense.bias", "readout.bias", _as_is("readout.bias")))
+        found.append(Alias("Flux", "dense.weight", "readout.weight", _as_is("readout.weight")))
+    return found
+
+
+def _as_is(leaf: str) -> Callable[[Mapping[str, Array]], Array]:
+    return lambda gradients: gradients[leaf]
+
+
+def _keras_layout(
+    program: Program, leaves: Mapping[str, str], parameter: str, gru: bool
+) -> Callable[[Mapping[str, Array]], Array] | None:
+    if parameter not in _KERAS:
+        return None
+
+    def ordered(array: Array) -> Array:
+        return gate_order(array, 3, _KERAS_GRU_ORDER) if gru else array
+
+    leaf = leaves[parameter]
+    if parameter != "bias_ih":
+        return lambda gradients: ordered(gradients[leaf]).T
+    if program.cell.name != "gru_reset_after":
+        return lambda gradients: ordered(gradients[leaf])
+    if "bias_hh" not in leaves:
+        return None  # Keras keeps two rows of bias here, which a single bias cannot answer for
+    recurrent = leaves["bias_hh"]
+    return lambda gradients: np.stack([ordered(gradients[leaf]), ordered(gradients[recurrent])])

@@ -1,0 +1,338 @@
+"""`Network`: what users hold. A program with its numbers, frozen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .core import backward, forward, paths, results, values
+from .core.gradients import Gradients
+from .core.jacobians import StateJacobians
+from .core.names import parse_entry
+from .core.ops import Array
+from .core.program import FORMAT, Program, Truncation
+from .core.template import Template
+from .interop import names
+
+if TYPE_CHECKING:
+    import torch
+
+    from .interop.witness import Report
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
+    """A tiny recurrent network: equations, sizes and numbers. Frozen: every change makes a new one.
+
+    Made by `rnn`, `gru`, `lstm`, `custom`, `from_torch`, `from_flux` or `from_json`.
+
+    Parameters
+    ----------
+    program : Program
+        The equations and sizes.
+    leaves : dict
+        Checked, frozen float64 arrays, one for each of ``program.leaves``.
+    sources : dict
+        The objects that parameters were copied from, for ``gradients()[parameter]``.
+    """
+
+    program: Program
+    leaves: Mapping[str, Array]
+    sources: Mapping[str, object]
+
+    @property
+    def values(self) -> Mapping[str, Array]:
+        """Leaf name to read-only float64 array: parameters, x, h0, c0, v, target."""
+        return MappingProxyType(dict(self.leaves))
+
+    def replace(self, **changes: Any) -> Network:
+        """A new network with other numbers.
+
+        Parameters
+        ----------
+        **changes
+            Leaf name to array-like. A name with a dot, such as ``readout.weight``, is passed as
+            ``**{"readout.weight": W}``.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        KeyError
+            For an unknown leaf, naming the nearest.
+        ValueError, TypeError, IndexError
+            For a wrong shape, NaN or infinity, text or complex numbers, or a class out of range.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(2, 3, 4)
+        >>> net.replace(h0=[1, 0, -1]).values["h0"]
+        array([ 1.,  0., -1.])
+        """
+        checked = {name: values.leaf(self.program, name, value) for name, value in changes.items()}
+        kept = {name: s for name, s in self.sources.items() if name not in changes}
+        return Network(self.program, {**self.leaves, **checked}, kept)
+
+    @cached_property
+    def _forward(self) -> forward.ForwardPass:
+        return forward.forward(self.program, self.leaves)
+
+    @cached_property
+    def _sweep(self) -> backward.Sweep:
+        return backward.sweep(self.program, self._forward)
+
+    def forward(self) -> results.Trace:
+        """Run the network.
+
+        Returns
+        -------
+        Trace
+            ``.hidden`` (T+1, H), ``.cell``, ``.output`` (T, O), ``.losses`` (T,), ``.loss``, and by
+            name every named node. A network whose numbers overflow is reported by ``.overflow``.
+        """
+        return results.Trace(self.program, self._forward)
+
+    def gradients(self) -> Gradients:
+        """∂L/∂leaf of parameters, ``x``, ``h0``, ``c0`` and a real-valued ``target``.
+
+        Returns
+        -------
+        Gradients
+            A mapping from name to array; also answers to Keras's and Flux's names, and to the
+            parameter objects that the network was made from.
+        """
+        arrays = backward.gradients(self.program, self._sweep)
+        return Gradients(arrays, names.aliases(self.program), self.sources)
+
+    def contributions(self) -> results.Contributions:
+        """C[t, k] of every parameter from one reverse sweep.
+
+        Returns
+        -------
+        Contributions
+            Name to (T, T, *shape), [loss step, source step]: the derivative of loss term L_t with
+            only step k's copy of the parameter left free. Σ_k C[t, ·] is the gradient of L_t.
+        """
+        return results.Contributions(backward.contributions(self.program, self._sweep))
+
+    def adjoints(self) -> results.Adjoints:
+        """∂L/∂h_t split into direct and carried; ``.cell`` the same for an LSTM's cell."""
+        return results.adjoints(self.program, self._forward, self._sweep)
+
+    def jacobians(self, layer: int = 0, reverse: bool = False) -> StateJacobians:
+        """State Jacobians ∂s_t/∂s_{t−1} of one layer and direction.
+
+        Raises
+        ------
+        IndexError
+            If there is no such layer or direction.
+        """
+        if not 0 <= layer < self.program.num_layers:
+            raise IndexError(
+                f"layer {layer} does not exist; the layers are 0 to {self.program.num_layers - 1}"
+            )
+        if reverse and not self.program.bidirectional:
+            raise IndexError("the network has no reverse direction: it is not bidirectional")
+        row = layer * self.program.directions + bool(reverse)
+        return StateJacobians(self._forward.blocks[row], self.program.cell.name)
+
+    def terms(self, wrt: str, loss_step: int, source_step: int, top: int = 10) -> paths.Terms:
+        """The largest chain-rule terms inside one contribution.
+
+        Parameters
+        ----------
+        wrt : str
+            A parameter entry, for example ``"weight_hh_l0[0,1]"``.
+        loss_step, source_step : int
+            0-based steps t and k.
+        top : int
+            How many to list; all, if there are no more than that.
+
+        Returns
+        -------
+        Terms
+            A sequence with ``.total``, ``.remainder``, ``.count`` and ``.gross``.
+
+        Raises
+        ------
+        KeyError, IndexError, ValueError, TypeError
+            For an entry or step that does not exist, or more than a million terms.
+        """
+        leaf, entry = parse_entry(wrt, self.program.parameters)
+        if not entry:
+            raise ValueError(f"name one entry of {leaf}, for example {leaf}[{self._example(leaf)}]")
+        t, k = self._step("loss_step", loss_step), self._step("source_step", source_step)
+        overflow = self.forward().overflow
+        if overflow is not None:
+            raise ValueError(f"the network overflows at step {overflow}; its terms are not numbers")
+        total = self._contribution(leaf, entry, t, k)
+        return paths.terms(
+            self.program, self._forward, leaf, entry, t, k, values.size("top", top), total
+        )
+
+    def _example(self, leaf: str) -> str:
+        return ",".join("0" for _ in self.program.parameters[leaf])
+
+    def _step(self, name: str, step: int) -> int:
+        if isinstance(step, bool) or not hasattr(step, "__index__"):
+            raise TypeError(f"{name} must be a whole number, not {step!r}")
+        if not 0 <= step < self.program.seq_len:
+            raise IndexError(f"{name} {step} does not exist: 0 to {self.program.seq_len - 1}")
+        return int(step)
+
+    def _contribution(self, leaf: str, entry: tuple[int, ...], t: int, k: int) -> float:
+        return float(backward.contributions(self.program, self._sweep)[leaf][(t, k, *entry)])
+
+    def truncate(self, *, window: int | None = None, chunk: int | None = None) -> Network:
+        """The same network with a truncated backward pass; without arguments, the full one.
+
+        Parameters
+        ----------
+        window : int, optional
+            Each loss step keeps only lags below it: its graph holds the state ``window`` steps
+            back fixed.
+        chunk : int, optional
+            States are detached at every multiple of it, as in chunk-by-chunk training.
+
+        Raises
+        ------
+        TypeError
+            If both are given.
+        """
+        if window is not None and chunk is not None:
+            raise TypeError("truncate by a window or by chunks, not both")
+        truncation = None
+        if window is not None:
+            truncation = Truncation("window", values.size("window", window))
+        elif chunk is not None:
+            truncation = Truncation("chunk", values.size("chunk", chunk))
+        return Network(self.program.truncated(truncation), self.leaves, self.sources)
+
+    def check(self) -> Report:
+        """Compare the sum of contributions with torch's autograd and with central differences.
+
+        Returns
+        -------
+        Report
+            True if all agree to rounding; ``.autograd``, ``.differences`` and ``.errors`` hold the
+            numbers. For a truncated network the cut states are held at their base value, and
+            ``.bias`` is what truncation leaves out of the full gradient.
+        """
+        from .interop.witness import check
+
+        return check(self.program, self.leaves)
+
+    def to_torch(self) -> torch.nn.Module:
+        """The network as a float64 torch module with the same parameter names.
+
+        nn.RNN, nn.GRU or nn.LSTM where these compute the same, otherwise a generated module.
+        """
+        from .interop.modules import to_torch
+
+        return to_torch(self.program, self.leaves)
+
+    def code(self, framework: str = "torch") -> str:
+        """A script that builds the network, runs it and prints the same gradients.
+
+        Raises
+        ------
+        ValueError
+            If the framework is not "torch".
+        """
+        from .interop.code import script
+
+        values.choice("framework", framework, ("torch",))
+        return script(self.program, self.leaves)
+
+    def to_json(self) -> str:
+        """The program and its numbers as text; floats keep every bit."""
+        data = self.program.to_json()
+        data["values"] = {name: array.tolist() for name, array in self.leaves.items()}
+        return json.dumps(data, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Network:
+        """Read back `to_json`.
+
+        Raises
+        ------
+        ValueError
+            If the text is damaged, naming what was expected.
+        """
+        try:
+            data = json.loads(text)
+        except (json.JSONDecodeError, TypeError) as error:
+            raise ValueError(f"a saved network is JSON text; this is not: {error}") from error
+        return network_from_data(data)
+
+    def __repr__(self) -> str:
+        p = self.program
+        extra = [f"num_layers={p.num_layers}"] if p.num_layers > 1 else []
+        extra += ["bidirectional=True"] if p.bidirectional else []
+        extra += [f"readout={p.readout}"] if p.readout else []
+        extra += [f"{p.truncation.kind}={p.truncation.size}"] if p.truncation else []
+        sizes = f"input_size={p.input_size}, hidden_size={p.hidden_size}, seq_len={p.seq_len}"
+        return f"Network({', '.join([p.cell.name, sizes, *extra, f'loss={p.loss!r}'])})"
+
+
+def program_from_data(data: Any) -> Program:
+    """A program from the plain data of `Program.to_json`.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or damaged, naming it.
+    """
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise ValueError(f"a saved network is an object with format {FORMAT!r}")
+    try:
+        steps = values.size("seq_len", data["seq_len"])
+        cut = data["truncation"]
+        readout = data["readout"]
+        return Program(
+            cell=Template.from_json(data["cell"]),
+            input_size=values.size("input_size", data["input_size"]),
+            hidden_size=values.size("hidden_size", data["hidden_size"]),
+            seq_len=steps,
+            num_layers=values.size("num_layers", data["num_layers"]),
+            bidirectional=values.choice("bidirectional", data["bidirectional"], (True, False)),
+            readout=None if readout is None else values.size("readout", readout),
+            loss=values.loss_kind(data["loss"]),
+            loss_steps=values.loss_steps(data["loss_steps"], steps),
+            truncation=None
+            if cut is None
+            else Truncation(
+                values.choice("truncation", cut["kind"], ("window", "chunk")),
+                values.size("truncation", cut["size"]),
+            ),
+        )
+    except KeyError as error:
+        raise ValueError(f"the saved network lacks {error.args[0]!r}") from error
+    except (TypeError, IndexError) as error:
+        raise ValueError(f"the saved network is damaged: {error}") from error
+
+
+def network_from_data(data: Any) -> Network:
+    """A network from the plain data of `Network.to_json`.
+
+    Raises
+    ------
+    ValueError
+        If something is missing or damaged, naming it.
+    """
+    program = program_from_data(data)
+    given = data.get("values")
+    if not isinstance(given, dict) or set(given) != set(program.leaves):
+        raise ValueError(f"the saved network must have values for {', '.join(program.leaves)}")
+    try:
+        leaves = {name: values.leaf(program, name, given[name]) for name in program.leaves}
+    except (TypeError, IndexError) as error:
+        raise ValueError(f"the saved network is damaged: {error}") from error
+    return Network(program, leaves, {})
