@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .core import cells, values
+from .core.ops import Array
 from .core.program import Program
 from .core.template import Template
 from .network import Network
@@ -32,18 +34,17 @@ def _network(
     loss_steps: Any = "all",
     sources: dict[str, object] | None = None,
 ) -> Network:
-    steps = values.size("seq_len", seq_len)
     program = Program(
         cell=cell,
         input_size=values.size("input_size", input_size),
         hidden_size=values.size("hidden_size", hidden_size),
-        seq_len=steps,
+        seq_len=values.size("seq_len", seq_len),
         num_layers=values.size("num_layers", num_layers),
         bidirectional=values.choice("bidirectional", bidirectional, (True, False)),
         readout=None if readout is None else values.size("readout", readout),
         loss=values.loss_kind(loss),
-        loss_steps=values.loss_steps(loss_steps, steps),
     )
+    program = replace(program, loss_steps=values.loss_steps(loss_steps, program.seq_len))
     return Network(program, values.initial(program, rng, given), sources or {})
 
 
@@ -74,7 +75,8 @@ def rnn(
     bidirectional : bool
         Whether each layer also runs from the last step to the first.
     bias : bool or "single"
-        True: two biases, as PyTorch has; "single": only ``bias_ih``, as Flux and Keras; False: none.
+        True: two biases, as PyTorch has; "single": ``bias_ih`` alone, as in Flux and Keras; False:
+        none.
     readout : int, optional
         Outputs of a linear readout; without it the hidden states are the outputs.
     loss : str
@@ -227,6 +229,17 @@ def custom(
     ------
     TypeError
         If ``cell`` is not decorated.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> @rw.cell(params={"W": ("H", "I"), "decay": ("H",)})
+    ... def leaky(p, x, h):
+    ...     return p.decay * h + p.W @ x
+    >>> net = rw.custom(leaky, input_size=1, hidden_size=1, seq_len=3)
+    >>> net = net.replace(W_l0=[[1]], decay_l0=[0.5], x=[[1], [0], [0]])
+    >>> net.forward().hidden[:, 0]
+    array([0.  , 1.  , 0.5 , 0.25])
     """
     if not isinstance(cell, Template):
         raise TypeError(f"cell must be a function decorated with @rw.cell(params=…), not {cell!r}")
@@ -270,6 +283,15 @@ def from_torch(
     ------
     TypeError, ValueError
         For a module of another kind, a projection, a batched x or a wrong shape.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> import torch
+    >>> module = torch.nn.GRU(2, 3)
+    >>> gradients = rw.from_torch(module, x=[[1, 0], [0, 1]]).gradients()
+    >>> gradients.name_of(module.weight_hh_l0)
+    'weight_hh_l0'
     """
     from .interop.modules import from_torch as read
 
@@ -321,6 +343,14 @@ def from_flux(
     ------
     ValueError, TypeError
         For shapes that fit no cell.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> net = rw.from_flux(Wi=[[0.5]], Wh=[[0.001]], b=[0.85], x=[[0.3], [2.5]],
+    ...                    nonlinearity="identity", loss="sum")
+    >>> net.gradients()["Wi"].round(4)
+    array([[2.8003]])
     """
     given = {"weight_ih_l0": values.array("Wi", Wi), "weight_hh_l0": values.array("Wh", Wh)}
     sources: dict[str, object] = {"weight_ih_l0": Wi, "weight_hh_l0": Wh}
@@ -357,7 +387,7 @@ def from_flux(
     )
 
 
-def _sequence(x: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _sequence(x: Any) -> Array:
     sequence = values.array("x", x)
     if sequence.ndim != 2:
         raise ValueError(
@@ -368,7 +398,7 @@ def _sequence(x: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def _with_states(
     cell: Template,
-    sequence: np.ndarray[Any, np.dtype[np.float64]],
+    sequence: Array,
     sizes: dict[str, Any],
     given: dict[str, Any],
     sources: dict[str, object],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -44,10 +44,25 @@ class Network:
     leaves: Mapping[str, Array]
     sources: Mapping[str, object]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "leaves", MappingProxyType(dict(self.leaves)))
+        object.__setattr__(self, "sources", MappingProxyType(dict(self.sources)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Unpickled arrays could be written to; read back from JSON they are frozen again.
+        return Network.from_json, (self.to_json(),)
+
     @property
     def values(self) -> Mapping[str, Array]:
-        """Leaf name to read-only float64 array: parameters, x, h0, c0, v, target."""
-        return MappingProxyType(dict(self.leaves))
+        """Leaf name to read-only float64 array: parameters, x, h0, c0, v, target.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> list(rw.rnn(2, 3, 4, bias=False).values)
+        ['weight_ih_l0', 'weight_hh_l0', 'x', 'h0', 'v']
+        """
+        return self.leaves
 
     def replace(self, **changes: Any) -> Network:
         """A new network with other numbers.
@@ -96,6 +111,15 @@ class Network:
         Trace
             ``.hidden`` (T+1, H), ``.cell``, ``.output`` (T, O), ``.losses`` (T,), ``.loss``, and by
             name every named node. A network whose numbers overflow is reported by ``.overflow``.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [0], [0]])
+        >>> trace = net.forward()
+        >>> trace.hidden[:, 0], trace.loss
+        (array([0., 1., 2., 4.]), 7.0)
         """
         return results.Trace(self.program, self._forward)
 
@@ -107,6 +131,13 @@ class Network:
         Gradients
             A mapping from name to array; also answers to Keras's and Flux's names, and to the
             parameter objects that the network was made from.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> gradients = rw.rnn(2, 3, 4).gradients()
+        >>> bool((gradients["recurrent_kernel"] == gradients["weight_hh_l0"].T).all())
+        True
         """
         arrays = backward.gradients(self.program, self._sweep)
         return Gradients(arrays, names.aliases(self.program), self.sources)
@@ -119,20 +150,71 @@ class Network:
         Contributions
             Name to (T, T, *shape), [loss step, source step]: the derivative of loss term L_t with
             only step k's copy of the parameter left free. Σ_k C[t, ·] is the gradient of L_t.
+
+        Notes
+        -----
+        C[t, k] = v_tᵀ (∂y_t/∂s_t) J_t … J_{k+1} ∂⁺s_k/∂θ for one layer (Pascanu, Mikolov & Bengio
+        2013, eq. 3–5).
+
+        Examples
+        --------
+        With h_t = x_t + 2 h_{t−1} and L = h_1 + h_2 + h_3, each step back doubles:
+
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [1], [1]])
+        >>> net.contributions()["weight_ih_l0"][:, :, 0, 0]
+        array([[1., 0., 0.],
+               [2., 1., 0.],
+               [4., 2., 1.]])
         """
         return results.Contributions(backward.contributions(self.program, self._sweep))
 
     def adjoints(self) -> results.Adjoints:
-        """∂L/∂h_t split into direct and carried; ``.cell`` the same for an LSTM's cell."""
+        """∂L/∂h_t split into direct and carried; ``.cell`` the same for an LSTM's cell.
+
+        Returns
+        -------
+        Adjoints
+            ``.total``, ``.direct`` and ``.carried``, each (T, H), led by the layers·directions axis
+            where there are several.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False)
+        >>> adjoints = net.replace(weight_hh_l0=[[2]], v=[[0], [0], [1]]).adjoints()
+        >>> adjoints.total[:, 0], adjoints.direct[:, 0], adjoints.carried[:, 0]
+        (array([4., 2., 1.]), array([0., 0., 1.]), array([4., 2., 0.]))
+        """
         return results.adjoints(self.program, self._forward, self._sweep)
 
     def jacobians(self, layer: int = 0, reverse: bool = False) -> StateJacobians:
         """State Jacobians ∂s_t/∂s_{t−1} of one layer and direction.
 
+        Parameters
+        ----------
+        layer : int
+            0-based, from the input up.
+        reverse : bool
+            Whether to take the direction that runs from the last step to the first.
+
+        Returns
+        -------
+        StateJacobians
+            ``[t]`` (S, S), ``.product(t, k)``, ``.blocks(t)`` and ``.singular_values(t, k)``.
+
         Raises
         ------
         IndexError
             If there is no such layer or direction.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity").replace(weight_hh_l0=[[2]])
+        >>> net.jacobians().product(2, 0)
+        array([[4.]])
         """
         if not 0 <= layer < self.program.num_layers:
             raise IndexError(
@@ -164,6 +246,14 @@ class Network:
         ------
         KeyError, IndexError, ValueError, TypeError
             For an entry or step that does not exist, or more than a million terms.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[3], [0], [0]])
+        >>> net.terms("weight_ih_l0[0,0]", loss_step=2, source_step=0)[0].factors
+        (('weight_hh_l0[0,0]', 2.0), ('weight_hh_l0[0,0]', 2.0), ('x₁[0]', 3.0))
         """
         leaf, entry = parse_entry(wrt, self.program.parameters)
         if not entry:
@@ -201,10 +291,26 @@ class Network:
         chunk : int, optional
             States are detached at every multiple of it, as in chunk-by-chunk training.
 
+        Returns
+        -------
+        Network
+
         Raises
         ------
         TypeError
-            If both are given.
+            If both are given, or not a whole number.
+        ValueError
+            If it is less than 1.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [1], [1]])
+        >>> net.truncate(window=2).contributions()["weight_ih_l0"][:, :, 0, 0]
+        array([[1., 0., 0.],
+               [2., 1., 0.],
+               [0., 2., 1.]])
         """
         if window is not None and chunk is not None:
             raise TypeError("truncate by a window or by chunks, not both")
@@ -252,7 +358,15 @@ class Network:
         return script(self.program, self.leaves)
 
     def to_json(self) -> str:
-        """The program and its numbers as text; floats keep every bit."""
+        """The program and its numbers as text; floats keep every bit.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.gru(2, 3, 4)
+        >>> rw.Network.from_json(net.to_json()).forward().loss == net.forward().loss
+        True
+        """
         data = self.program.to_json()
         data["values"] = {name: array.tolist() for name, array in self.leaves.items()}
         return json.dumps(data, allow_nan=False)
@@ -261,14 +375,28 @@ class Network:
     def from_json(cls, text: str) -> Network:
         """Read back `to_json`.
 
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        Network
+
         Raises
         ------
         ValueError
             If the text is damaged, naming what was expected.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> rw.Network.from_json(rw.lstm(2, 3, 4).to_json())
+        Network(lstm, input_size=2, hidden_size=3, seq_len=4, loss='seed')
         """
         try:
             data = json.loads(text)
-        except (json.JSONDecodeError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ValueError(f"a saved network is JSON text; this is not: {error}") from error
         return network_from_data(data)
 
@@ -293,19 +421,17 @@ def program_from_data(data: Any) -> Program:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError(f"a saved network is an object with format {FORMAT!r}")
     try:
-        steps = values.size("seq_len", data["seq_len"])
         cut = data["truncation"]
         readout = data["readout"]
-        return Program(
+        program = Program(
             cell=Template.from_json(data["cell"]),
             input_size=values.size("input_size", data["input_size"]),
             hidden_size=values.size("hidden_size", data["hidden_size"]),
-            seq_len=steps,
+            seq_len=values.size("seq_len", data["seq_len"]),
             num_layers=values.size("num_layers", data["num_layers"]),
             bidirectional=values.choice("bidirectional", data["bidirectional"], (True, False)),
             readout=None if readout is None else values.size("readout", readout),
             loss=values.loss_kind(data["loss"]),
-            loss_steps=values.loss_steps(data["loss_steps"], steps),
             truncation=None
             if cut is None
             else Truncation(
@@ -313,6 +439,8 @@ def program_from_data(data: Any) -> Program:
                 values.size("truncation", cut["size"]),
             ),
         )
+        chosen = values.loss_steps(data["loss_steps"], program.seq_len)
+        return replace(program, loss_steps=chosen)
     except KeyError as error:
         raise ValueError(f"the saved network lacks {error.args[0]!r}") from error
     except (TypeError, IndexError) as error:

@@ -1,8 +1,9 @@
 """What a cell's equations may use, besides +, −, *, @ and numbers: the vocabulary of ``@rw.cell``.
 
-``tanh``, ``sigmoid`` and ``relu`` act entry by entry; ``concat(a, b)`` joins vectors; ``chunk(a, n)``
-cuts a vector, or the rows of a parameter matrix, into n equal parts like `torch.chunk`. Any
-expression can be given a name with ``.named("z")``, under which traces, terms and graphs show it.
+``tanh``, ``sigmoid`` and ``relu`` act entry by entry; ``concat(a, b)`` joins vectors;
+``chunk(a, n)`` cuts a vector, or the rows of a parameter matrix, into n equal parts like
+`torch.chunk`. Any expression can be given a name with ``.named("z")``, under which traces, terms
+and graphs show it.
 """
 
 from __future__ import annotations

@@ -1,1 +1,17 @@
-export default { initialize() {} };
+/** The bundle's entry: the lab's model computes, and lends its views to the stubs. */
+
+import type { AnyModel, InitializeProps } from "@anywidget/types";
+import { LiveLab } from "./live";
+import { mountTable } from "./views/table";
+
+export default {
+  initialize({ model, signal }: InitializeProps) {
+    const lab = new LiveLab(model, signal);
+    return {
+      /** Draw the view that a stub's model asks for; returns its clean-up. */
+      mount(el: HTMLElement, view: AnyModel): () => void {
+        return mountTable(el, view, lab);
+      },
+    };
+  },
+};

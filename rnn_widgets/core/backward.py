@@ -34,15 +34,17 @@ class Use:
 
     def contributions(self) -> Array:
         """C of the rows used, shape (L, T, *rows)."""
-        by_loss = np.ascontiguousarray(self.adjoint.swapaxes(0, 1))
+        by_loss = np.array(self.adjoint.swapaxes(0, 1), order="C")
         if self.x is None:
             return by_loss
-        return np.einsum("tkm,kn->tkmn", by_loss, self.x)
+        made: Array = np.einsum("tkm,kn->tkmn", by_loss, self.x)
+        return made
 
     def gradient(self) -> Array:
         """The sum of the contributions over both steps."""
         by_step = self.adjoint.sum(1)
-        return by_step.sum(0) if self.x is None else np.dot(by_step.T, self.x)
+        total: Array = by_step.sum(0) if self.x is None else np.dot(by_step.T, self.x)
+        return total
 
 
 @dataclass
@@ -234,7 +236,8 @@ def _loop(
         top = template.outputs[0]
         here[top] = result.reaching[k] if carried[0] is None else result.reaching[k] + carried[0]
         for a, width in sliced.items():
-            here[a] = np.zeros((n_rows, width))
+            held = here[a]
+            here[a] = np.zeros((n_rows, width)) if held is None else held.copy()
         for i, arg, kind, by_step in calls:
             adjoint = here[i]
             if adjoint is None:
@@ -251,7 +254,7 @@ def _loop(
             carried = [None if c is None else c * masks[k] for c in carried]
         kept[k] = here
     for i, is_dynamic in enumerate(template.dynamic):
-        if is_dynamic:
+        if is_dynamic or i in template.outputs:
             result.nodes[i] = _stacked([here[i] for here in kept])
     for state, carry in zip(template.states, carried, strict=True):
         result.initial[state] = np.zeros((n_rows, block.sizes["H"])) if carry is None else carry
@@ -294,13 +297,14 @@ def within_step(
             continue
         adjoint = adjoints[i] = arrive(i, adjoint)
         for a, (kind, data) in zip(template.nodes[i].args, local[i], strict=True):
-            if template.dynamic[a]:
+            if kind != "outer":  # what a parameter matrix receives is not asked for
                 pulled = pull(kind, data, adjoint, trace.nodes[a].shape[-1])
                 held = adjoints[a]
                 adjoints[a] = pulled if held is None else held + pulled
     return adjoints
 
 
+@np.errstate(all="ignore")
 def contributions(program: Program, swept: Sweep) -> dict[str, Array]:
     """C[t, k] of every parameter: name to (T, T, *shape), [loss step, source step]."""
     steps, rows = program.seq_len, list(swept.rows)
@@ -320,6 +324,7 @@ def contributions(program: Program, swept: Sweep) -> dict[str, Array]:
     return result
 
 
+@np.errstate(all="ignore")
 def gradients(program: Program, swept: Sweep) -> dict[str, Array]:
     """∂L/∂leaf for parameters, x, initial states and a real-valued target, each of leaf shape."""
     result = {p: np.zeros(shape) for p, shape in program.leaves.items() if p != "v"}

@@ -13,7 +13,7 @@ from numbers import Real
 from typing import Any
 
 from .sizes import Size, SizeLike
-from .template import Builder, Template
+from .template import STATES, Builder, Template, checked_name
 
 
 class Expr:
@@ -33,9 +33,9 @@ class Expr:
 
     def named(self, name: str) -> Expr:
         """Give this quantity a name under which traces, terms and graphs show it."""
-        if not name.isidentifier():
-            raise ValueError(f"a name is an identifier such as 'z', not {name!r}")
-        return Expr(self._builder, self._builder.name(self._index, name))
+        if self._rows is not None:
+            raise ValueError("rows of a matrix cannot be named; name what is computed with them")
+        return Expr(self._builder, self._builder.name(self._index, checked_name(name)))
 
     def _apply(self, op: str, *args: Expr, **attrs: Any) -> Expr:
         for arg in args:
@@ -46,43 +46,46 @@ class Expr:
         index = self._builder.op(op, [arg._index for arg in args], **attrs)
         return Expr(self._builder, index)
 
-    def _with(self, op: str, other: Any) -> Expr:
-        if not isinstance(other, Expr):
-            return NotImplemented
-        return self._apply(op, self, other)
-
     def _affine(self, scale: float, shift: float) -> Expr:
-        return self._apply("affine", self, scale=float(scale), shift=float(shift))
+        return self._apply("affine", self, scale=scale, shift=shift)
 
-    def __add__(self, other: Expr | float) -> Expr:
-        return self._affine(1, other) if isinstance(other, Real) else self._with("add", other)
-
-    def __radd__(self, other: float) -> Expr:
-        return self._affine(1, other) if isinstance(other, Real) else NotImplemented
-
-    def __sub__(self, other: Expr | float) -> Expr:
+    def __add__(self, other: object) -> Expr:
         if isinstance(other, Real):
-            return self._affine(1, -float(other))
-        return self._with("sub", other)
+            return self._affine(1.0, float(other))
+        if isinstance(other, Expr):
+            return self._apply("add", self, other)
+        return NotImplemented
 
-    def __rsub__(self, other: float) -> Expr:
-        return self._affine(-1, other) if isinstance(other, Real) else NotImplemented
-
-    def __mul__(self, other: Expr | float) -> Expr:
+    def __sub__(self, other: object) -> Expr:
         if isinstance(other, Real):
-            return self._affine(float(other), 0)
-        return self._with("mul", other)
+            return self._affine(1.0, -float(other))
+        if isinstance(other, Expr):
+            return self._apply("sub", self, other)
+        return NotImplemented
 
-    def __rmul__(self, other: float) -> Expr:
-        return self._affine(other, 0) if isinstance(other, Real) else NotImplemented
+    def __rsub__(self, other: object) -> Expr:
+        if isinstance(other, Real):
+            return self._affine(-1.0, float(other))
+        return NotImplemented
 
-    def __truediv__(self, other: float) -> Expr:
-        return self._affine(1 / other, 0) if isinstance(other, Real) else NotImplemented
+    def __mul__(self, other: object) -> Expr:
+        if isinstance(other, Real):
+            return self._affine(float(other), 0.0)
+        if isinstance(other, Expr):
+            return self._apply("mul", self, other)
+        return NotImplemented
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __truediv__(self, other: object) -> Expr:
+        if isinstance(other, Real):
+            return self._affine(1.0 / float(other), 0.0)
+        return NotImplemented
 
     def __neg__(self) -> Expr:
-        return self._affine(-1, 0)
+        return self._affine(-1.0, 0.0)
 
-    def __matmul__(self, other: Expr) -> Expr:
+    def __matmul__(self, other: object) -> Expr:
         if not isinstance(other, Expr):
             return NotImplemented
         attrs = {} if self._rows is None else {"start": self._rows[0], "stop": self._rows[1]}
@@ -110,6 +113,12 @@ def concat(*parts: Expr) -> Expr:
 
 def chunk(a: Expr, count: int) -> tuple[Expr, ...]:
     """Split a vector, or the rows of a parameter matrix, into equal parts, like `torch.chunk`."""
+    if not isinstance(a, Expr):
+        raise TypeError(f"rw.ops.chunk takes an expression of the cell, not {type(a).__name__}")
+    if a._rows is not None:
+        raise ValueError("rows of a matrix cannot be cut again; cut the matrix into more parts")
+    if type(count) is not int or count < 1:
+        raise ValueError(f"the number of parts is a whole number of at least 1, not {count!r}")
     length = a.shape[0]
     part = length.parts(count)
     if part is None:
@@ -161,7 +170,7 @@ def trace(
         If the signature, a shape or a result is not of this form.
     """
     arguments = list(inspect.signature(equations).parameters)
-    if arguments[2:] not in (["h"], ["h", "c"]) or len(arguments) != len(arguments[2:]) + 2:
+    if tuple(arguments[2:]) not in STATES:
         raise ValueError(
             f"a cell is a function of (p, x, h) or (p, x, h, c), not of ({', '.join(arguments)})"
         )
@@ -179,7 +188,8 @@ def trace(
         if new.shape != (Size("H"),):
             raise ValueError(f"the new {state} must have size H, not {new.shape}")
         outputs.append(new.named(state)._index)
-    unused = [key for key in shapes if "param " + key not in builder._known]
+    used = {node.attrs["param"] for node in builder.nodes if node.op == "param"}
+    unused = [key for key in shapes if key not in used]
     if unused:
         raise ValueError(f"the cell declares {', '.join(unused)} but its equations do not use it")
     return Template(name, shapes, tuple(builder.nodes), states, tuple(outputs))
@@ -190,6 +200,8 @@ def _as_shape(key: str, shape: Any) -> Sequence[SizeLike]:
         shape = (shape,)
     if len(shape) not in (1, 2):
         raise ValueError(f"parameter {key!r} must be a vector or a matrix, not of shape {shape}")
+    if not all(Size(part).terms for part in shape):
+        raise ValueError(f"parameter {key!r} cannot have a size of 0, as in {shape}")
     return list(shape)
 
 
@@ -243,11 +255,11 @@ def _shapes(gates: int, bias: bool | str) -> dict[str, tuple[str, ...]]:
     return shapes
 
 
-def _from_input(p: Any, x: Expr, bias: bool | str) -> Expr:
+def _from_input(p: _Params, x: Expr, bias: bool | str) -> Expr:
     return p.weight_ih @ x + p.bias_ih if bias else p.weight_ih @ x
 
 
-def _from_state(p: Any, h: Expr, bias: bool | str) -> Expr:
+def _from_state(p: _Params, h: Expr, bias: bool | str) -> Expr:
     return p.weight_hh @ h + p.bias_hh if bias is True else p.weight_hh @ h
 
 
@@ -255,7 +267,7 @@ def rnn_cell(nonlinearity: str, bias: bool | str) -> Template:
     """Elman cell, as in PyTorch's nn.RNN: ``h = f(W_ih x + b_ih + W_hh h + b_hh)``."""
     f = _activation(nonlinearity)
 
-    def rnn(p: Any, x: Expr, h: Expr) -> Expr:
+    def rnn(p: _Params, x: Expr, h: Expr) -> Expr:
         return f(_from_input(p, x, bias) + _from_state(p, h, bias))
 
     return trace(rnn, _shapes(1, bias), f"rnn_{nonlinearity}")
@@ -269,7 +281,7 @@ def gru_cell(reset_after: bool, bias: bool | str) -> Template:
     """
     f, g = _activation("sigmoid"), _activation("tanh")
 
-    def gru(p: Any, x: Expr, h: Expr) -> Expr:
+    def gru(p: _Params, x: Expr, h: Expr) -> Expr:
         r_in, z_in, n_in = chunk(_from_input(p, x, bias), 3)
         if reset_after:
             r_h, z_h, n_h = chunk(_from_state(p, h, bias), 3)
@@ -296,7 +308,7 @@ def lstm_cell(bias: bool | str) -> Template:
     """
     sigmoid, tanh = _activation("sigmoid"), _activation("tanh")
 
-    def lstm(p: Any, x: Expr, h: Expr, c: Expr) -> tuple[Expr, Expr]:
+    def lstm(p: _Params, x: Expr, h: Expr, c: Expr) -> tuple[Expr, Expr]:
         i, f, g, o = chunk(_from_input(p, x, bias) + _from_state(p, h, bias), 4)
         i, f, g, o = (
             sigmoid(i).named("i"),

@@ -134,12 +134,11 @@ def _run(
             array = values[block.leaves[node.attrs["param"]]]
             if array.ndim == 1:
                 array = np.broadcast_to(array, (steps, array.size))
-        elif node.op == "slice":
+        elif node.op == "slice" and i not in results and cut is None:  # a view needs no work
             array = nodes[node.args[0]][:, attrs[i]["start"] : attrs[i]["stop"]]
         else:
-            array = results.get(i)
-            if array is None:
-                array = np.empty((steps, node.shape[0].value(block.sizes)))
+            width = node.shape[0].value(block.sizes)
+            array = results[i] if i in results else np.empty((steps, width))
             if template.dynamic[i]:
                 in_loop.append(i)
             else:
@@ -170,8 +169,8 @@ def _run(
             args_rows[0] = [matrix_rows(nodes[node.args[0]], attrs[i])] * steps
         calls.append((OPS[node.op].value, rows[i], attrs[i], args_rows))
     for k in block.order(steps):
-        for value, out, attr, args_rows in calls:
-            value(out[k], attr, *[row[k] for row in args_rows])
+        for value, made, attr, args_rows in calls:
+            value(made[k], attr, *[row[k] for row in args_rows])
     return BlockTrace(block, tuple(nodes), states)
 
 

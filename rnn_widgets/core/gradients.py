@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .frozen import frozen
-from .names import unknown
+from .names import UnknownNameError, unknown
 from .ops import Array
 
 
@@ -66,11 +66,52 @@ class Gradients(Mapping[object, Array]):
                 return name
         shape = getattr(parameter, "shape", None)
         known = ", ".join(self._sources) or "none: it was not made from parameter objects"
-        raise KeyError(
+        raise UnknownNameError(
             f"this {type(parameter).__name__}"
             + (f" of shape {tuple(shape)}" if shape is not None else "")
             + f" is not an object that the network was made from; those are {known}"
         )
+
+    def to_leaf(self, name: str, array: Array) -> tuple[str, Array]:
+        """A gradient from another framework, put into the layout of the leaf that it belongs to.
+
+        Parameters
+        ----------
+        name : str
+            Any name of a leaf.
+        array : array
+            Laid out as the framework that uses this name does.
+
+        Returns
+        -------
+        (str, array)
+            PyTorch's name, and the array of that leaf's shape.
+
+        Raises
+        ------
+        KeyError
+            For an unknown name.
+        ValueError
+            If the shape is not that of ``self[name]``, or the name joins several leaves.
+        """
+        mine = self[name]
+        if array.shape != mine.shape:
+            raise ValueError(f"{name} must have shape {mine.shape}, not {array.shape}")
+        if name in self._arrays:
+            return name, array
+        alias = next(alias for alias in self._aliases if alias.name == name)
+        shape = self._arrays[alias.leaf].shape
+        positions = alias.layout(
+            {
+                leaf: np.arange(a.size, dtype=float).reshape(a.shape)
+                for leaf, a in self._arrays.items()
+            }
+        )
+        if sorted(positions.flat) != list(range(int(np.prod(shape)))):
+            raise ValueError(f"{name} joins several leaves; give them by their PyTorch names")
+        result = np.empty(shape)
+        result.flat[positions.astype(int).reshape(-1)] = array.reshape(-1)
+        return alias.leaf, result
 
     def aliases(self, name: str) -> list[str]:
         """Other names of a leaf, as "Framework: name"."""

@@ -150,4 +150,4 @@ class StateJacobians:
         matrix = self[t] if k is None else self.product(t, k)
         if not np.isfinite(matrix).all():
             raise ValueError(f"∂s_{t}/∂s has overflowed; it has no singular values")
-        return frozen(np.linalg.svd(matrix, compute_uv=False))
+        return frozen(np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64))

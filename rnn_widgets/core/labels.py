@@ -82,7 +82,7 @@ class Labels:
     def factor(
         self, key: tuple[int, int, int], position: int, kind: str, out: int, arg: int
     ) -> str | None:
-        """A label for the local derivative of entry ``out`` of a node by entry ``arg`` of an argument.
+        """A label for the derivative of entry ``out`` of a node by entry ``arg`` of an argument.
 
         None for derivatives that are one by construction: sums, slices, joins.
         """

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-_ENTRY = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(?:\[([^\[\]]*)\])?\s*")
+_ENTRY = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:\[([^\[\]]*)\])?\s*")
 
 
 class UnknownNameError(KeyError):
@@ -35,7 +35,7 @@ def unknown(what: str, name: object, names: Iterable[str]) -> UnknownNameError:
     return UnknownNameError(f"there is no {what} {name!r}; {hint}There are: {', '.join(valid)}.")
 
 
-def parse_entry(text: str, leaves: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[int, ...]]:
+def parse_entry(text: object, leaves: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[int, ...]]:
     """Read an entry such as ``"weight_hh_l0[0,1]"``.
 
     Parameters

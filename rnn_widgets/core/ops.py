@@ -27,8 +27,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+Array: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _sigmoid_partials(out: Array, attrs: Any, a: Array) -> Sequence[Partial]:
 
 
 def _relu(out: Array, attrs: Any, a: Array) -> None:
-    np.maximum(a, 0.0, out)
+    np.maximum(a, 0.0, out=out)
 
 
 def _relu_partials(out: Array, attrs: Any, a: Array) -> Sequence[Partial]:
@@ -189,7 +190,8 @@ def _mse_partials(out: Array, attrs: Any, y: Array, target: Array) -> Sequence[P
 
 def _log_softmax(y: Array) -> Array:
     shifted = y - y.max(-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    log_p: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return log_p
 
 
 def _cross_entropy(out: Array, attrs: Any, y: Array, onehot: Array) -> None:
@@ -241,13 +243,16 @@ def pull(kind: str, data: Any, adjoint: Array, size: int) -> Array:
     array, shape (..., L, n)
         ``adjoint @ ∂out/∂arg``.
     """
+    pulled: Array
     match kind:
         case "identity":
             return adjoint
         case "scale" | "diagonal" | "row":
-            return np.multiply(adjoint, data)
+            pulled = np.multiply(adjoint, data)
+            return pulled
         case "matrix":
-            return np.matmul(adjoint, data)
+            pulled = np.matmul(adjoint, data)
+            return pulled
         case "slice":
             pulled = np.zeros((*adjoint.shape[:-1], size))
             pulled[..., data[0] : data[1]] = adjoint

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .backward import partials
 from .forward import ForwardPass
@@ -22,7 +23,8 @@ from .program import Program
 
 MAX_TERMS = 1_000_000
 
-Key = tuple[int, int, int]  # block, node, step
+Key: TypeAlias = tuple[int, int, int]  # block, node, step
+Columns: TypeAlias = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Term:
         return f"{self.value:.3g} along {' → '.join(self.path)}"
 
 
-class Terms(Sequence[Term]):
+class Terms:
     """The largest terms of one contribution, in descending order of absolute value.
 
     Ties stand in a fixed order. ``total`` is the contribution itself, ``remainder`` what the listed
@@ -69,6 +71,9 @@ class Terms(Sequence[Term]):
 
     def __len__(self) -> int:
         return len(self._terms)
+
+    def __iter__(self) -> Iterator[Term]:
+        return iter(self._terms)
 
     @overload
     def __getitem__(self, index: int) -> Term: ...
@@ -111,7 +116,7 @@ class _Graph:
 
     def size(self, key: Key) -> int:
         """Length of a node's vector."""
-        return self.trace.blocks[key[0]].nodes[key[1]].shape[-1]
+        return int(self.trace.blocks[key[0]].nodes[key[1]].shape[-1])
 
     def nodes(self) -> Iterator[tuple[Key, list[_Edge]]]:
         """All nodes in reverse topological order, with the edges to their arguments."""
@@ -268,13 +273,17 @@ def _pull_counts(edge: _Edge, counts: list[int], size: int) -> list[int]:
 def _pull_values(edge: _Edge, values: Array, size: int, absolute: Any = None) -> Array:
     """Extend prefixes along an edge: (m, width) to (n, columns)."""
     data = absolute(edge.data) if absolute and edge.kind not in _STRUCTURAL else edge.data
+    extended: Array
     match edge.kind:
         case "scale":
-            return values * data
+            extended = values * data
+            return extended
         case "diagonal" | "row":
-            return values * data[:, None]
+            extended = values * data[:, None]
+            return extended
         case "matrix":
-            return (data.T[:, :, None] * values[None]).reshape(size, -1)
+            extended = (data.T[:, :, None] * values[None]).reshape(size, -1)
+            return extended
         case "slice":
             padded = np.full((size, values.shape[1]), np.nan)
             padded[data[0] : data[1]] = values
@@ -290,7 +299,7 @@ _STRUCTURAL = ("identity", "slice", "place")
 def _rank(graph: _Graph, leaf: str, entry: tuple[int, ...], top: int) -> list[Term]:
     """The dynamic programme: keep the ``top`` largest prefixes per entry, then trace them back."""
     arrivals: dict[Key, list[_Arrivals]] = {}
-    kept: dict[Key, tuple[Array, Array]] = {}  # values and columns into the arrivals
+    kept: dict[Key, tuple[Array, Columns]] = {}  # values and columns into the arrivals
     found: list[_Arrivals] = []
     for key, edges in graph.nodes():
         if key == graph.top:
@@ -326,7 +335,7 @@ def _rank(graph: _Graph, leaf: str, entry: tuple[int, ...], top: int) -> list[Te
     return terms
 
 
-def _largest(values: Array, top: int) -> tuple[Array, Array]:
+def _largest(values: Array, top: int) -> tuple[Array, Columns]:
     """Per row, the ``top`` largest absolute values and their columns; ties by column."""
     order = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :top]
     return np.take_along_axis(values, order, axis=1), order
@@ -343,7 +352,7 @@ def _hops(
     graph: _Graph,
     found: list[_Arrivals],
     arrivals: dict[Key, list[_Arrivals]],
-    kept: dict[Key, tuple[Array, Array]],
+    kept: dict[Key, tuple[Array, Columns]],
     entry: tuple[int, ...],
     column: int,
 ) -> Iterator[_Hop]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import cached_property
+from math import prod
+from types import MappingProxyType
 from typing import Any
 
 from .cells import Expr
@@ -94,7 +97,8 @@ class Program:
     loss : str
         One of `LOSSES`.
     loss_steps : tuple of int
-        The steps that enter the loss, ascending and 0-based.
+        The steps that enter the loss, ascending and 0-based; chosen last, with `replace`, since a
+        seq_len that is too large is to be refused before its steps are listed.
     truncation : Truncation or None
     """
 
@@ -113,7 +117,7 @@ class Program:
         required = self.contribution_bytes
         if required > MAX_BYTES:
             raise ValueError(
-                f"the contributions of this network would need {required / 1e9:.1f} GB "
+                f"the contributions of this network would need {Decimal(required) / 10**9:.3g} GB "
                 f"(T² × parameters × 8 bytes with T={self.seq_len} and {self.parameter_count} "
                 f"parameters); the limit is 1 GB, for example H=16, T=32 or H=32, T=100"
             )
@@ -175,24 +179,27 @@ class Program:
         return {"seed": "v", "sum": None}.get(self.loss, "target")
 
     @cached_property
-    def parameters(self) -> dict[str, tuple[int, ...]]:
+    def parameters(self) -> Mapping[str, tuple[int, ...]]:
         """Shape of every parameter, in PyTorch's order."""
-        return {
-            block.leaves[name]: tuple(size.value(block.sizes) for size in shape)
-            for block in self.blocks
-            for name, shape in block.template.params.items()
-        }
+        return MappingProxyType(
+            {
+                block.leaves[name]: tuple(size.value(block.sizes) for size in shape)
+                for block in self.blocks
+                for name, shape in block.template.params.items()
+            }
+        )
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers the parameters hold."""
-        count = 0
-        for shape in self.parameters.values():
-            size = 1
-            for n in shape:
-                size *= n
-            count += size
-        return count
+        """How many numbers the parameters hold; known without unfolding, however large."""
+        width = self.hidden_size * self.directions
+        lowest, other = (self._count(self.cell, n) for n in (self.input_size, width))
+        count = self.directions * (lowest + (self.num_layers - 1) * other)
+        return count + (self._count(READOUT, width) if self.readout else 0)
+
+    def _count(self, template: Template, width: int) -> int:
+        sizes = {"H": self.hidden_size, "I": width, "O": self.output_size}
+        return sum(prod(n.value(sizes) for n in shape) for shape in template.params.values())
 
     @property
     def contribution_bytes(self) -> int:
@@ -200,7 +207,7 @@ class Program:
         return 8 * self.seq_len**2 * self.parameter_count
 
     @cached_property
-    def leaves(self) -> dict[str, tuple[int, ...]]:
+    def leaves(self) -> Mapping[str, tuple[int, ...]]:
         """Shape of every leaf: parameters, x, initial states, and v or target."""
         state = (self.hidden_size,)
         shapes = dict(self.parameters)
@@ -211,10 +218,10 @@ class Program:
             shapes["target"] = (self.seq_len,)
         elif self.against:
             shapes[self.against] = (self.seq_len, self.output_size)
-        return shapes
+        return MappingProxyType(shapes)
 
     def truncated(self, truncation: Truncation | None) -> Program:
-        """This program with another truncation."""
+        """The program with another truncation."""
         return replace(self, truncation=truncation)
 
     def to_json(self) -> dict[str, Any]:
@@ -247,8 +254,9 @@ def _readout() -> Template:
     builder = Builder(shapes)
     x = Expr(builder, builder.input("x", Size("I")))
     weight = Expr(builder, builder.param("readout.weight"))
-    y = (weight @ x + Expr(builder, builder.param("readout.bias"))).named("y")
-    return Template("readout", shapes, tuple(builder.nodes), (), (y._index,))
+    y = weight @ x + Expr(builder, builder.param("readout.bias"))
+    out = builder.name(y._index, "y")
+    return Template("readout", shapes, tuple(builder.nodes), (), (out,))
 
 
 READOUT = _readout()

@@ -9,7 +9,7 @@ import numpy as np
 
 from .backward import BlockSweep, Sweep, within_step
 from .forward import BlockTrace, ForwardPass
-from .frozen import frozen
+from .frozen import frozen, read_only
 from .names import unknown
 from .ops import Array
 from .program import Program
@@ -71,7 +71,8 @@ class Trace(Mapping[str, Array]):
     @property
     def loss(self) -> float:
         """The loss, the sum of `losses`."""
-        return float(self._forward.losses.sum())
+        with np.errstate(all="ignore"):
+            return float(self._forward.losses.sum())
 
     @property
     def overflow(self) -> int | None:
@@ -113,7 +114,8 @@ class StateAdjoints:
     @property
     def carried(self) -> Array:
         """``total − direct``: what came back through this layer's own next step."""
-        return frozen(self.total - self.direct)
+        with np.errstate(all="ignore"):
+            return frozen(self.total - self.direct)
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Adjoints(StateAdjoints):
     cell: StateAdjoints | None = None
 
 
+@np.errstate(all="ignore")
 def adjoints(program: Program, forward: ForwardPass, swept: Sweep) -> Adjoints:
     """Adjoints of every state from a sweep, summed over loss steps."""
     pairs = [
@@ -140,8 +143,7 @@ def adjoints(program: Program, forward: ForwardPass, swept: Sweep) -> Adjoints:
 
 
 def _direct(trace: BlockTrace, made: BlockSweep, out: int) -> Array:
-    with np.errstate(all="ignore"):
-        within = within_step(trace, {trace.block.template.outputs[0]: made.reaching})
+    within = within_step(trace, {trace.block.template.outputs[0]: made.reaching})
     return _or_zeros(within[out], trace.nodes[out])
 
 
@@ -153,11 +155,11 @@ class Contributions(Mapping[str, Array]):
     """C[t, k] of every parameter: name to (T, T, *shape), [loss step, source step]; dimensionless.
 
     ``C[t, k]`` is the derivative of loss term L_t with only step k's copy of the parameter left
-    free.
+    free. ``arrays`` are kept without a copy, so they must be the caller's to give away.
     """
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
-        self._arrays = {name: frozen(array) for name, array in arrays.items()}
+        self._arrays = {name: read_only(array) for name, array in arrays.items()}
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
@@ -170,14 +172,17 @@ class Contributions(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._arrays)
 
+    @np.errstate(all="ignore")
     def by_loss(self, name: str) -> Array:
         """Gradient of each loss step, Σ_k C[t, k]: (T, *shape)."""
         return frozen(self[name].sum(1))
 
+    @np.errstate(all="ignore")
     def by_source(self, name: str) -> Array:
         """What using the parameter at each step is worth, Σ_t C[t, k]: (T, *shape)."""
         return frozen(self[name].sum(0))
 
+    @np.errstate(all="ignore")
     def by_lag(self, name: str) -> Array:
         """What each distance |t − k| adds to the gradient: (T, *shape)."""
         array = self[name]
@@ -187,6 +192,7 @@ class Contributions(Mapping[str, Array]):
                 result[abs(t - k)] += array[t, k]
         return frozen(result)
 
+    @np.errstate(all="ignore")
     def norm(self, name: str) -> Array:
         """Frobenius norm of every C[t, k]: (T, T)."""
         array = self[name]

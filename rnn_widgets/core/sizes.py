@@ -33,6 +33,8 @@ class Size:
 
     __slots__ = ("terms",)
 
+    terms: dict[str, int]
+
     def __init__(self, text: SizeLike) -> None:
         terms: dict[str, int] = {}
         if isinstance(text, Size):
@@ -61,8 +63,17 @@ class Size:
         total.terms = {key: total.terms[key] for key in (*_SYMBOLS, "") if key in total.terms}
         return total
 
+    def minus(self, other: Size) -> Size | None:
+        """The symbolic difference of two sizes, or None if a part of it would be negative."""
+        terms = {k: self.terms.get(k, 0) - other.terms.get(k, 0) for k in (*_SYMBOLS, "")}
+        if any(n < 0 for n in terms.values()):
+            return None
+        difference = Size(0)
+        difference.terms = {k: n for k, n in terms.items() if n}
+        return difference
+
     def times(self, factor: int) -> Size:
-        """This size taken ``factor`` times."""
+        """The size taken ``factor`` times."""
         total = Size(self)
         total.terms = {symbol: n * factor for symbol, n in total.terms.items() if factor}
         return total

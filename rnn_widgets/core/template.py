@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import isfinite
+from types import MappingProxyType
 from typing import Any
 
 from .ops import OPS
 from .sizes import Size
 
 INPUTS = ("input", "param")  # node kinds that compute nothing
+STATES = (("h",), ("h", "c"))
+_TAKEN = {"y": "output", "L": "loss"}
+_ATTRS = {"affine": {"scale", "shift"}, "slice": {"start", "stop"}}
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +32,9 @@ class Node:
     shape: tuple[Size, ...]
     attrs: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attrs", MappingProxyType(dict(self.attrs)))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for the saved network and for the browser."""
@@ -64,6 +72,9 @@ class Template:
     nodes: tuple[Node, ...]
     states: tuple[str, ...]
     outputs: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", MappingProxyType(dict(self.params)))
 
     def slot(self, name: str) -> int | None:
         """Index of the input node with this slot name, None if the equations do not use it."""
@@ -106,26 +117,39 @@ class Template:
 
     @classmethod
     def from_json(cls, data: Any) -> Template:
-        """Read back `to_json`, checking that every node is a known, well-formed operation.
+        """Read back a cell's `to_json`, checking every node as when it was first traced.
 
         Raises
         ------
         ValueError
             Naming the first thing that is damaged.
         """
+        damaged = "the cell's saved equations are damaged"
         try:
-            params = {str(k): tuple(Size(s) for s in shape) for k, shape in data["params"].items()}
+            params = {k: tuple(Size(s) for s in shape) for k, shape in data["params"].items()}
             builder = Builder(params)
             for raw in data["nodes"]:
                 builder.replay(raw)
-            states = tuple(str(s) for s in data["states"])
-            outputs = tuple(int(i) for i in data["outputs"])
-            name = str(data["name"])
+            states, outputs = tuple(data["states"]), tuple(data["outputs"])
+            cell = cls(data["name"], params, tuple(builder.nodes), states, outputs)
+            faithful = isinstance(data["name"], str) and cell.to_json() == data
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"the cell's saved equations are damaged: {error!r}") from error
-        if any(not 0 <= i < len(builder.nodes) for i in outputs) or not outputs:
-            raise ValueError("the cell's saved equations are damaged: an output does not exist")
-        return cls(name, params, tuple(builder.nodes), states, outputs)
+            raise ValueError(f"{damaged}: {error!r}") from error
+        if not faithful:
+            raise ValueError(f"{damaged}: they hold something that is not part of a cell")
+        if any(not p.isidentifier() or len(shape) not in (1, 2) for p, shape in params.items()):
+            raise ValueError(f"{damaged}: a parameter is a named vector or matrix")
+        if states not in STATES or len(outputs) != len(states):
+            raise ValueError(f"{damaged}: the states are h, or h and c, with one output each")
+        for state, out in zip(states, outputs, strict=True):
+            node = builder.nodes[out] if _is_index(out, len(builder.nodes)) else None
+            if node is None or (node.name, node.shape) != (state, (Size("H"),)):
+                raise ValueError(f"{damaged}: the output {out!r} is not the new {state}")
+        inputs = {"x": Size("I")} | {state: Size("H") for state in states}
+        for node in builder.nodes:
+            if node.op == "input" and (inputs.get(node.attrs["slot"]),) != node.shape:
+                raise ValueError(f"{damaged}: no input {node.attrs['slot']} of size {node.shape}")
+        return cell
 
 
 class Builder:
@@ -156,13 +180,21 @@ class Builder:
         Raises
         ------
         ValueError
-            If the operation is unknown or the shapes do not fit.
+            If the operation is unknown, or its shapes or numbers do not fit.
         """
         if name not in OPS:
             raise ValueError(f"unknown operation {name!r}; the operations are {', '.join(OPS)}")
         arity = OPS[name].arity
         if arity is not None and len(args) != arity:
             raise ValueError(f"{name} takes {arity} arguments, not {len(args)}")
+        rows_of_matrix = name == "matvec" and set(attrs) == _ATTRS["slice"]
+        if set(attrs) != _ATTRS.get(name, set()) and not rows_of_matrix:
+            raise ValueError(f"{name} does not go with {', '.join(attrs) or 'no attributes'}")
+        if name == "affine" and not (_is_finite(attrs["scale"]) and _is_finite(attrs["shift"])):
+            raise ValueError(
+                f"the numbers in a cell's equations must be finite, not {attrs['scale']!r} "
+                f"and {attrs['shift']!r}"
+            )
         shapes = [self.nodes[a].shape for a in args]
         self.nodes.append(Node(name, tuple(args), (self._shape(name, shapes, attrs),), attrs))
         return len(self.nodes) - 1
@@ -174,13 +206,12 @@ class Builder:
                 f"{name} works on vectors; a matrix parameter can only stand left of @ "
                 f"(the shapes were {_words(shapes)})"
             )
+        if name == "matvec" and (len(shapes[0]) != 2 or shapes[0][1] != shapes[1][0]):
+            raise ValueError(f"matrix @ vector needs matching sizes, not {_words(shapes)}")
+        if "start" in attrs:
+            return _part(attrs["start"], attrs["stop"], shapes[0][0])
         if name == "matvec":
-            if len(shapes[0]) != 2 or shapes[0][1] != shapes[1][0]:
-                raise ValueError(f"matrix @ vector needs matching sizes, not {_words(shapes)}")
-            start, stop = attrs.get("start"), attrs.get("stop")
-            return _difference(start, stop) if start is not None else shapes[0][0]
-        if name == "slice":
-            return _difference(attrs["start"], attrs["stop"])
+            return shapes[0][0]
         if name == "concat":
             total = Size(0)
             for shape in shapes:
@@ -191,8 +222,18 @@ class Builder:
         return Size(1) if name in ("dot", "sum", "sse", "mse", "cross_entropy") else shapes[0][0]
 
     def name(self, index: int, name: str) -> int:
-        """Name a node; a node that has a name already is copied first."""
+        """Name a node; a node that has another name already is copied first.
+
+        Raises
+        ------
+        ValueError
+            If another node has the name.
+        """
         node = self.nodes[index]
+        if node.name == name:
+            return index
+        if any(other.name == name for other in self.nodes):
+            raise ValueError(f"two quantities of a cell cannot both be called {name!r}")
         if node.op in INPUTS or node.name is not None:
             index = self.op("affine", [index], scale=1.0, shift=0.0)
             node = self.nodes[index]
@@ -204,31 +245,53 @@ class Builder:
         attrs = dict(raw.get("attrs", {}))
         count = len(self.nodes)
         if raw["op"] == "input":
-            self.input(str(attrs["slot"]), Size(raw["shape"][0]))
+            self.input(attrs["slot"], Size(raw["shape"][0]))
         elif raw["op"] == "param":
             self.param(attrs["param"])
         else:
             for key in ("start", "stop"):
                 if key in attrs:
                     attrs[key] = Size(attrs[key])
-            args = [int(a) for a in raw["args"]]
-            if any(not 0 <= a < count for a in args):
+            if not all(_is_index(a, count) for a in raw["args"]):
                 raise ValueError("the cell's saved equations are damaged: a node uses a later one")
-            self.op(raw["op"], args, **attrs)
-        if len(self.nodes) != count + 1 or [str(s) for s in self.nodes[-1].shape] != raw["shape"]:
-            raise ValueError(f"the cell's saved equations are damaged at node {count}")
+            self.op(raw["op"], raw["args"], **attrs)
         if "name" in raw:
-            self.name(count, str(raw["name"]))
+            self.name(count, checked_name(raw["name"]))
+        if len(self.nodes) != count + 1 or self.nodes[-1].to_json() != raw:
+            raise ValueError(f"the cell's saved equations are damaged at node {count}")
 
 
-def _difference(start: Size, stop: Size) -> Size:
-    """The symbolic ``stop − start`` of two multiples of the same size."""
-    terms = {k: n - start.terms.get(k, 0) for k, n in stop.terms.items()}
-    result = Size(0)
-    result.terms = {k: n for k, n in terms.items() if n}
-    if any(n < 0 for n in terms.values()) or set(start.terms) - set(stop.terms):
-        raise ValueError(f"a slice runs from a smaller to a larger size, not {start} to {stop}")
-    return result
+def checked_name(name: Any) -> str:
+    """A name that a cell's author may give to a quantity.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is not an identifier, or means something else already.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"a name is text such as 'z', not {name!r}")
+    if not name.isidentifier():
+        raise ValueError(f"a name is an identifier such as 'z', not {name!r}")
+    if name in _TAKEN:
+        raise ValueError(f"{name!r} is the name of the network's {_TAKEN[name]}; choose another")
+    return name
+
+
+def _is_index(value: Any, count: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < count
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _part(start: Size, stop: Size, whole: Size) -> Size:
+    """The symbolic ``stop − start`` of a part of a size."""
+    part, rest = stop.minus(start), whole.minus(stop)
+    if part is None or rest is None or not part.terms:
+        raise ValueError(f"{start} to {stop} is not a part of a size of {whole}")
+    return part
 
 
 def _words(shapes: Sequence[tuple[Size, ...]]) -> str:

@@ -129,9 +129,9 @@ def leaf(program: Program, name: str, value: Any) -> Array:
         raise unknown("leaf", name, program.leaves)
     numbers, shape = array(name, value), program.leaves[name]
     if numbers.shape != shape:
-        batched = " (one unbatched sequence)" if name == "x" and numbers.ndim == 3 else ""
+        batched = ": x is one unbatched sequence" if name == "x" and numbers.ndim == 3 else ""
         raise ValueError(
-            f"{name} must have shape {shape}{batched}, not {numbers.shape}{_axes(program, name)}"
+            f"{name} must have shape {shape}{_axes(program, name)}, not {numbers.shape}{batched}"
         )
     if name == "target" and program.loss == "cross_entropy":
         if not np.equal(numbers, np.round(numbers)).all():

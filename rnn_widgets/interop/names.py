@@ -10,20 +10,15 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from ..core.gradients import Alias
-from ..core.ops import Array
-from ..core.program import Program
+from rnn_widgets.core.gradients import Alias
+from rnn_widgets.core.ops import Array
+from rnn_widgets.core.program import Program
+
+from .builtin import Builtin, builtin
 
 _KERAS_GRU_ORDER = (1, 0, 2)
 _KERAS = {"weight_ih": "kernel", "weight_hh": "recurrent_kernel", "bias_ih": "bias"}
 _FLUX = {"weight_ih": "Wi", "weight_hh": "Wh", "bias_ih": "b"}
-
-
-def kind(program: Program) -> str | None:
-    """ "rnn", "gru" or "lstm" for a built-in cell, None for a user's own."""
-    word = program.cell.name.split("_")[0]
-    names = {"weight_ih", "weight_hh"}
-    return word if word in ("rnn", "gru", "lstm") and names <= set(program.cell.params) else None
 
 
 def gate_order(array: Array, gates: int, order: tuple[int, ...]) -> Array:
@@ -40,9 +35,20 @@ def aliases(program: Program) -> list[Alias]:
     "layers[1].Wi" (Flux); the directions of a bidirectional layer by "forward_layer.kernel" and
     "backward_layer.kernel" (Keras only).
     """
+    cell = builtin(program.cell)
+    found = [] if cell is None else _cell_aliases(program, cell)
+    if program.readout:
+        found.append(
+            Alias("Keras", "dense.kernel", "readout.weight", lambda g: g["readout.weight"].T)
+        )
+        found.append(Alias("Keras", "dense.bias", "readout.bias", _as_is("readout.bias")))
+        found.append(Alias("Flux", "dense.weight", "readout.weight", _as_is("readout.weight")))
+    return found
+
+
+def _cell_aliases(program: Program, cell: Builtin) -> list[Alias]:
     found = []
-    cell_kind = kind(program)
-    for block in program.blocks if cell_kind else ():
+    for block in program.blocks:
         if not block.recurrent:
             continue
         layer = block.row // program.directions
@@ -56,17 +62,11 @@ def aliases(program: Program) -> list[Alias]:
                 continue
             if program.rows == 1:
                 found.append(Alias("PyTorch cell", parameter, leaf, _as_is(leaf)))
-            layout = _keras_layout(program, block.leaves, parameter, cell_kind == "gru")
+            layout = _keras_layout(block.leaves, parameter, cell)
             if layout is not None:
                 found.append(Alias("Keras", keras + _KERAS[parameter], leaf, layout))
             if parameter in _FLUX and not program.bidirectional:
                 found.append(Alias("Flux", flux + _FLUX[parameter], leaf, _as_is(leaf)))
-    if program.readout:
-        found.append(
-            Alias("Keras", "dense.kernel", "readout.weight", lambda g: g["readout.weight"].T)
-        )
-        found.append(Alias("Keras", "dense.bias", "readout.bias", _as_is("readout.bias")))
-        found.append(Alias("Flux", "dense.weight", "readout.weight", _as_is("readout.weight")))
     return found
 
 
@@ -75,18 +75,18 @@ def _as_is(leaf: str) -> Callable[[Mapping[str, Array]], Array]:
 
 
 def _keras_layout(
-    program: Program, leaves: Mapping[str, str], parameter: str, gru: bool
+    leaves: Mapping[str, str], parameter: str, cell: Builtin
 ) -> Callable[[Mapping[str, Array]], Array] | None:
     if parameter not in _KERAS:
         return None
 
     def ordered(array: Array) -> Array:
-        return gate_order(array, 3, _KERAS_GRU_ORDER) if gru else array
+        return gate_order(array, 3, _KERAS_GRU_ORDER) if cell.kind == "gru" else array
 
     leaf = leaves[parameter]
     if parameter != "bias_ih":
         return lambda gradients: ordered(gradients[leaf]).T
-    if program.cell.name != "gru_reset_after":
+    if cell.kind != "gru" or not cell.reset_after:
         return lambda gradients: ordered(gradients[leaf])
     if "bias_hh" not in leaves:
         return None  # Keras keeps two rows of bias here, which a single bias cannot answer for

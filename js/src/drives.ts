@@ -1,0 +1,71 @@
+/** From a quantity to what a widget's trait holds; `rnn_widgets/widgets/drives.py` has the same. */
+
+import type { Tensor } from "./engine/quantities";
+import { shortNumber } from "./format";
+
+export type Transform =
+  | "identity"
+  | "abs"
+  | "limit"
+  | "minus_limit"
+  | "decade_below"
+  | "decade_above";
+
+export type TraitKind = "array" | "list" | "number" | "text";
+
+export function transformed(tensor: Tensor, transform: Transform): Tensor {
+  const { data, shape } = tensor;
+  switch (transform) {
+    case "identity":
+      return tensor;
+    case "abs":
+      return { data: data.map(Math.abs), shape };
+    case "limit":
+      return scalar(limit(data));
+    case "minus_limit":
+      return scalar(-limit(data));
+    case "decade_below":
+      return scalar(decades(data)[0]);
+    case "decade_above":
+      return scalar(decades(data)[1]);
+  }
+}
+
+const scalar = (value: number): Tensor => ({ data: Float64Array.of(value), shape: [] });
+
+/** The largest absolute value, 1 if that is 0: half the width of a symmetric scale. */
+function limit(data: Float64Array): number {
+  let largest = 0;
+  for (const x of data) if (Number.isFinite(x)) largest = Math.max(largest, Math.abs(x));
+  return largest || 1;
+}
+
+/** The powers of ten around the values that are not zero, for a logarithmic scale. */
+function decades(data: Float64Array): [number, number] {
+  const sizes = data.filter((x) => Number.isFinite(x) && x !== 0).map(Math.abs);
+  if (!sizes.length) return [0.1, 1];
+  const low = Math.floor(Math.log10(sizes.reduce((a, b) => Math.min(a, b))));
+  const high = Math.ceil(Math.log10(sizes.reduce((a, b) => Math.max(a, b))));
+  return [10 ** low, 10 ** Math.max(high, low + 1)];
+}
+
+/** What is set on the trait: always a fresh array, since Backbone compares by identity. */
+export function traitValue({ data, shape }: Tensor, kind: TraitKind): unknown {
+  if (kind === "number") return data[0];
+  if (kind === "text") return shortNumber(data[0]);
+  const columns = shape[1];
+  if (columns === undefined) return kind === "array" ? data.slice() : [...data];
+  return Array.from({ length: shape[0] }, (_, row) => {
+    const part = data.slice(row * columns, (row + 1) * columns);
+    return kind === "array" ? part : [...part];
+  });
+}
+
+export function sameTensor(a: Tensor | undefined, b: Tensor): boolean {
+  return (
+    a !== undefined &&
+    a.shape.length === b.shape.length &&
+    a.shape.every((n, axis) => n === b.shape[axis]) &&
+    a.data.every((x, i) => Object.is(x, b.data[i]))
+  );
+}

@@ -1,0 +1,111 @@
+/** Central differences: the witness that needs no calculus. */
+
+import { type Cut, type ForwardPass, forward, run, totalLoss, type Values } from "./forward";
+import { layoutOf } from "./layout";
+import { OPS } from "./ops";
+import { cuts, elementCount, type Program, previousStep } from "./program";
+
+const STEP = Math.cbrt(Number.EPSILON);
+
+/**
+ * Central differences of the loss by each entry of each leaf. `kinks` marks with 1 the entries
+ * whose two evaluations lie on different sides of a relu's kink: there the difference is not an
+ * estimate of a derivative.
+ */
+export interface Differences {
+  readonly values: Record<string, Float64Array>;
+  readonly kinks: Record<string, Uint8Array>;
+}
+
+/**
+ * Estimate ∂L/∂leaf as (L(θ+ε) − L(θ−ε)) / 2ε with ε = ∛(machine epsilon) · max(1, |θ|). Under
+ * truncation the cut states are held at their base value, so that what is estimated is the
+ * truncated gradient.
+ */
+export function centralDifferences(
+  program: Program,
+  values: Values,
+  names: readonly string[],
+): Differences {
+  const base = forward(program, values);
+  const moved = forward(program, values);
+  const estimates: Record<string, Float64Array> = {};
+  const kinks: Record<string, Uint8Array> = {};
+  const above = new ReluSigns(program);
+  const below = new ReluSigns(program);
+  for (const name of names) {
+    const count = elementCount(program.leaves[name]);
+    const { offset } = layoutOf(program).leaves[name];
+    estimates[name] = new Float64Array(count);
+    kinks[name] = new Uint8Array(count);
+    for (let i = 0; i < count; i++) {
+      const here = base.data[offset + i];
+      const step = STEP * Math.max(1, Math.abs(here));
+      moved.data[offset + i] = here + step;
+      const more = loss(moved, base, above);
+      moved.data[offset + i] = here - step;
+      const less = loss(moved, base, below);
+      moved.data[offset + i] = here;
+      estimates[name][i] = (more - less) / (here + step - (here - step));
+      kinks[name][i] = above.differFrom(below) ? 1 : 0;
+    }
+  }
+  return { values: estimates, kinks };
+}
+
+/** The loss with cut states held; notes in `signs` which relus are active. */
+function loss(trace: ForwardPass, base: ForwardPass, signs: ReluSigns): number {
+  const { program, losses } = trace;
+  const { truncation, seqLen } = program;
+  signs.clear();
+  if (!truncation || truncation.kind === "chunk") {
+    run(trace, base.data, truncation ? cutFor(0) : undefined);
+    signs.note(trace.data);
+    return totalLoss(trace);
+  }
+  let total = 0;
+  for (const t of program.lossSteps) {
+    run(trace, base.data, cutFor(t));
+    signs.note(trace.data);
+    total += losses[t];
+  }
+  return total;
+
+  function cutFor(lossStep: number): Cut {
+    return (block, k) => {
+      const before = previousStep(block, k);
+      return (
+        !!truncation && cuts(truncation, k, before, lossStep, before === -1 || before === seqLen)
+      );
+    };
+  }
+}
+
+/** Which relus are active, over one or more forward passes. */
+class ReluSigns {
+  private readonly places: readonly { from: number; to: number }[];
+  private readonly active: number[] = [];
+
+  constructor(program: Program) {
+    const relu = OPS.get("relu");
+    this.places = layoutOf(program).blocks.flatMap(({ calls }) =>
+      calls
+        .filter(({ op }) => op === relu)
+        .map(({ out }) => ({ from: out.offset, to: out.offset + program.seqLen * out.size })),
+    );
+  }
+
+  clear(): void {
+    this.active.length = 0;
+  }
+
+  note(data: Float64Array): void {
+    for (const { from, to } of this.places) {
+      for (let i = from; i < to; i++) this.active.push(data[i] > 0 ? 1 : 0);
+    }
+  }
+
+  differFrom(other: ReluSigns): boolean {
+    return this.active.some((sign, i) => sign !== other.active[i]);
+  }
+}

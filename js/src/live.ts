@@ -1,0 +1,287 @@
+/** `LiveLab` binds the engine to the sliders, marks and views of the page. */
+
+import type { AnyModel } from "@anywidget/types";
+import { signal as reactive } from "@preact/signals";
+import { Accounting } from "./accounting";
+import { sameTensor, type TraitKind, type Transform, traitValue, transformed } from "./drives";
+import { flat, Results, type Tensor } from "./engine/quantities";
+import { allDigits, threeDigits } from "./format";
+import { Kernel } from "./kernel";
+import { type Manager, modelOf, type WidgetModel } from "./models";
+import { type Network, readNetwork } from "./network";
+import { onlySnapped } from "./sliders";
+
+interface Binding {
+  readonly slider: WidgetModel;
+  readonly leaf: string;
+  readonly index: readonly number[];
+}
+
+interface Drive {
+  readonly widget: WidgetModel;
+  readonly trait: string;
+  readonly quantity: string;
+  readonly kind: TraitKind;
+  readonly transform: Transform;
+  shown?: Tensor | undefined;
+}
+
+export class LiveLab {
+  /** Counts changes of the network; views read it to follow. */
+  readonly revision = reactive(0);
+  readonly selection = reactive("");
+  readonly kernel: Kernel;
+  readonly accounting: Accounting;
+  network: Network;
+  results: Results;
+  private bindings: Binding[] = [];
+  private drives: Drive[] = [];
+  private writing = false;
+  private drawAgain = false;
+
+  constructor(
+    readonly model: AnyModel,
+    private readonly signal: AbortSignal,
+  ) {
+    this.network = readNetwork(model.get("_network"));
+    this.results = new Results(this.network.program, this.network.values);
+    this.selection.value = model.get("selection");
+    this.accounting = new Accounting(this);
+    this.kernel = new Kernel(
+      model,
+      (witness) => this.accounting.confirmed(witness),
+      () => [...this.bindings.map((b) => b.slider), ...this.drives.map((d) => d.widget)],
+      signal,
+    );
+    model.on("change:_network", () => this.adopt());
+    model.on("change:_sliders", () => this.bindSliders());
+    model.on("change:_drives", () => this.bindDrives());
+    model.on("change:selection", () => {
+      this.selection.value = model.get("selection");
+      this.accounting.schedule();
+    });
+    const labelling = new MutationObserver(() => this.labelSliders());
+    labelling.observe(document.body, { childList: true, subtree: true });
+    (model.widget_manager as unknown as Manager).restored?.connect(this.redrawAll);
+    signal.addEventListener("abort", () => {
+      labelling.disconnect();
+      (model.widget_manager as unknown as Manager).restored?.disconnect(this.redrawAll);
+      this.release(this.bindings.map((b) => b.slider));
+      this.release(this.drives.map((d) => d.widget));
+      this.accounting.stop();
+    });
+    // Not awaited: anywidget would give up on a model whose initialize takes over two seconds.
+    void this.bindSliders();
+    void this.bindDrives().then(() => this.kernel.attach());
+    this.accounting.schedule();
+  }
+
+  /** Put an entry in focus, here and in the kernel. */
+  select(entry: string): void {
+    this.model.set("selection", entry);
+    if (this.kernel.state.value !== "gone") this.model.save_changes();
+  }
+
+  private adopt(): void {
+    this.network = readNetwork(this.model.get("_network"), this.network);
+    if (this.results.program === this.network.program) this.results.reload(this.network.values);
+    else this.results = new Results(this.network.program, this.network.values);
+    this.overlaySliders();
+    this.changed();
+  }
+
+  /** Where a slider differs from the kernel's network, its user has moved it meanwhile. */
+  private overlaySliders(): void {
+    for (const binding of this.bindings) {
+      const at = this.position(binding);
+      if (at === null) continue;
+      const report = binding.slider.get("value") as number;
+      const values = this.network.values[binding.leaf];
+      if (!this.snapped(binding, values[at])) values[at] = report;
+    }
+    this.results.invalidate();
+  }
+
+  private position({ slider, leaf, index }: Binding): number | null {
+    const shape = this.network.program.leaves[leaf];
+    const exists = shape?.length === index.length && index.every((i, axis) => i < shape[axis]);
+    return exists && !slider.get("disabled") ? flat(shape, index) : null;
+  }
+
+  private snapped({ slider }: Binding, exact: number): boolean {
+    const [value, min, max, step] = ["value", "min", "max", "step"].map((t) => slider.get(t));
+    return onlySnapped(value as number, exact, min as number, max as number, step as number | null);
+  }
+
+  private async bindSliders(): Promise<void> {
+    const specs = this.model.get("_sliders") as (Omit<Binding, "slider"> & { slider: unknown })[];
+    const found = await Promise.all(specs.map((spec) => this.resolve(spec.slider)));
+    if (this.signal.aborted) return;
+    this.release(this.bindings.map((b) => b.slider));
+    this.bindings = specs.flatMap((spec, i) => {
+      const slider = found[i];
+      return slider ? [{ slider, leaf: spec.leaf, index: spec.index }] : [];
+    });
+    for (const binding of this.bindings) {
+      binding.slider.on("change:value", () => this.moved(binding), this);
+      binding.slider.on("destroy", () => this.forget(binding.slider), this);
+    }
+    this.overlaySliders();
+    this.changed();
+    this.labelSliders();
+  }
+
+  private async bindDrives(): Promise<void> {
+    const specs = this.model.get("_drives") as (Omit<Drive, "widget"> & { widget: unknown })[];
+    const found = await Promise.all(specs.map((spec) => this.resolve(spec.widget)));
+    if (this.signal.aborted) return;
+    this.release(this.drives.map((d) => d.widget));
+    this.drives = specs.flatMap((spec, i) => {
+      const widget = found[i];
+      return widget ? [{ ...spec, widget }] : [];
+    });
+    for (const drive of this.drives) {
+      const { widget, trait } = drive;
+      widget.on(`change:${trait}`, () => this.overwritten(drive), this);
+      widget.on("destroy", () => this.forget(widget), this);
+    }
+    this.redraw();
+  }
+
+  private resolve(reference: unknown): Promise<WidgetModel | null> {
+    return modelOf(reference, this.model.widget_manager as unknown as Manager, this.signal);
+  }
+
+  private release(widgets: Iterable<WidgetModel>): void {
+    for (const widget of widgets) widget.off(null, null, this);
+  }
+
+  private forget(widget: WidgetModel): void {
+    widget.off(null, null, this);
+    this.bindings = this.bindings.filter((b) => b.slider !== widget);
+    this.drives = this.drives.filter((d) => d.widget !== widget);
+  }
+
+  /** A slider was moved, here, in another tab or from Python. */
+  private moved(binding: Binding): void {
+    const at = this.position(binding);
+    // The event's own argument may be stale: the view can have rounded the value in between.
+    const report = binding.slider.get("value") as number;
+    if (at === null || !Number.isFinite(report)) return;
+    const values = this.network.values[binding.leaf];
+    if (this.snapped(binding, values[at])) {
+      this.announce();
+      return;
+    }
+    values[at] = report;
+    for (const other of this.bindings) {
+      const same = other.leaf === binding.leaf && this.position(other) === at;
+      if (same && other !== binding && !this.snapped(other, report)) {
+        other.slider.set_state({ value: report });
+      }
+    }
+    this.results.invalidate();
+    this.changed();
+  }
+
+  private changed(): void {
+    this.redraw();
+    this.revision.value++;
+    this.accounting.schedule();
+    this.announce();
+  }
+
+  /** Someone else wrote a driven trait: the kernel, or the page when it reconnects. */
+  private overwritten(drive: Drive): void {
+    if (this.writing) return;
+    drive.shown = undefined;
+    if (this.drawAgain) return;
+    this.drawAgain = true;
+    queueMicrotask(() => {
+      this.drawAgain = false;
+      if (!this.signal.aborted) this.redraw();
+    });
+  }
+
+  private readonly redrawAll = () => {
+    for (const drive of this.drives) drive.shown = undefined;
+    this.redraw();
+  };
+
+  /** Bring every driven trait up to date; those of one widget are set at once. */
+  private redraw(): void {
+    const states = new Map<WidgetModel, Record<string, unknown>>();
+    const set = (widget: WidgetModel, trait: string, value: unknown) => {
+      const state = states.get(widget) ?? {};
+      state[trait] = value;
+      states.set(widget, state);
+    };
+    for (const drive of this.drives) {
+      const tensor = this.tensor(drive);
+      if (drive.widget.get("visible") === (tensor === null)) {
+        set(drive.widget, "visible", tensor !== null);
+      }
+      if (tensor === null || sameTensor(drive.shown, tensor)) continue;
+      drive.shown = tensor;
+      set(drive.widget, drive.trait, traitValue(tensor, drive.kind));
+    }
+    this.writing = true;
+    for (const [widget, state] of states) widget.set_state(state);
+    this.writing = false;
+  }
+
+  /** Null where the quantity does not exist, as when sizes have shrunk. */
+  private tensor({ quantity, transform }: Drive): Tensor | null {
+    try {
+      return transformed(this.results.quantity(quantity), transform);
+    } catch {
+      return null;
+    }
+  }
+
+  /** Name the handles that are on the page by now. */
+  private labelSliders(): void {
+    this.eachView((el, binding) => {
+      if (!el.querySelector(".noUi-handle[data-lm-suppress-shortcuts]")) {
+        label(el, binding);
+        this.announce();
+      }
+    });
+  }
+
+  /** Show the exact values, which the sliders themselves know only rounded to their steps. */
+  private announce(): void {
+    this.eachView((el, binding) => {
+      const at = this.position(binding);
+      if (at !== null) speak(el, this.network.values[binding.leaf][at]);
+    });
+  }
+
+  private eachView(act: (el: HTMLElement, binding: Binding) => void): void {
+    for (const binding of this.bindings) {
+      for (const view of Object.values(binding.slider.views ?? {})) {
+        void view.then(({ el }) => act(el, binding));
+      }
+    }
+  }
+}
+
+/** Name the handle after its entry, and let arrow keys reach it past the notebook's shortcuts. */
+function label(el: HTMLElement, { leaf, index }: Binding): void {
+  const name = `${leaf}[${index.join(",")}]`;
+  const handle = el.querySelector(".noUi-handle");
+  handle?.setAttribute("data-lm-suppress-shortcuts", "true");
+  handle?.setAttribute("aria-label", name);
+  const readout = el.querySelector(".widget-readout");
+  readout?.setAttribute("data-lm-suppress-shortcuts", "true");
+  readout?.setAttribute("role", "textbox");
+  readout?.setAttribute("aria-label", `${name}, value`);
+}
+
+function speak(el: HTMLElement, value: number): void {
+  const handle = el.querySelector(".noUi-handle");
+  handle?.setAttribute("aria-valuetext", threeDigits(value));
+  handle?.setAttribute("title", allDigits(value));
+  const readout = el.querySelector(".widget-readout");
+  if (readout && readout !== document.activeElement) readout.textContent = threeDigits(value);
+}

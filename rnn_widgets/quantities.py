@@ -1,0 +1,186 @@
+"""The grammar of derived quantities: ``gradient[weight_hh_l0]``, ``adjoint.carried``, ``jacobian[2,0]``.
+
+One table, ``core/quantities.json``, names them for Python and for the browser alike. With several
+layers or directions, quantities of a recurrent layer carry its suffix as parameters do:
+``hidden_l1_reverse``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .core.names import parse_entry, unknown
+
+if TYPE_CHECKING:
+    from .core.ops import Array
+    from .network import Network
+
+_FORM = re.compile(r"\s*([a-z_.]+?)(_l\d+(?:_reverse)?)?\s*(?:\[(.*)\])?\s*")
+
+
+@cache
+def table() -> dict[str, dict[str, str | bool]]:
+    """Every quantity: its name to its argument kind, whether it is layered, and its meaning."""
+    rows = json.loads((files(__package__) / "core" / "quantities.json").read_text("utf-8"))
+    return {row["name"]: row for row in rows}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A parsed quantity.
+
+    Parameters
+    ----------
+    name : str
+        A name of the table.
+    row : int
+        Layer and direction, for layered quantities.
+    leaf, index
+        The parameter or leaf and the entry, where the argument is one.
+    node : str
+        The node, where the argument is one.
+    steps : tuple of int
+        (t,) or (t, k), where the argument is steps.
+    """
+
+    name: str
+    row: int = 0
+    leaf: str = ""
+    index: tuple[int, ...] = ()
+    node: str = ""
+    steps: tuple[int, ...] = ()
+
+
+def parse(text: str, net: Network) -> Quantity:
+    """Read and validate a quantity.
+
+    Raises
+    ------
+    KeyError
+        If there is no such quantity, leaf or node, naming the nearest.
+    IndexError
+        If an entry, layer or step does not exist.
+    ValueError
+        If the text is not of the form ``name`` or ``name[argument]``.
+    """
+    match = _FORM.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f"a quantity is written like 'gradient[weight_hh_l0]', not {text!r}")
+    name, suffix, argument = match.groups()
+    if name not in table():
+        raise unknown("quantity", name, table())
+    kind = table()[name]["argument"]
+    row = _row(name, suffix, net)
+    if kind == "none":
+        if argument is not None:
+            raise ValueError(f"{name} takes no argument, but [{argument}] was given")
+        if name.startswith("cell") and "c" not in net.program.cell.states:
+            raise KeyError(f"{name} does not exist: a {net.program.cell.name} has no cell state")
+        return Quantity(name, row)
+    if not argument:
+        raise ValueError(f"{name} needs an argument, for example {name}[{_example(kind, net)}]")
+    if kind == "node":
+        nodes = [node.name for node in net.program.cell.nodes if node.name]
+        if argument not in nodes:
+            raise unknown("node", argument, nodes)
+        return Quantity(name, row, node=argument)
+    if kind == "steps":
+        return Quantity(name, row, steps=_steps(name, argument, net, row))
+    leaves = net.program.parameters if kind == "parameter" else net.program.leaves
+    if kind == "differentiable":
+        leaves = {leaf: net.program.leaves[leaf] for leaf in net.gradients()}
+    leaf, index = parse_entry(argument, leaves)
+    return Quantity(name, row, leaf, index)
+
+
+def _row(name: str, suffix: str | None, net: Network) -> int:
+    program = net.program
+    layers = [
+        f"_l{layer}" + ("_reverse" if direction else "")
+        for layer in range(program.num_layers)
+        for direction in range(program.directions)
+    ]
+    if not table()[name].get("layered"):
+        if suffix:
+            raise ValueError(f"{name} does not belong to a layer; write it without {suffix}")
+        return 0
+    if suffix is None and len(layers) > 1:
+        options = ", ".join(name + layer for layer in layers)
+        raise ValueError(f"the network has several layers or directions: name one of {options}")
+    if suffix is not None and suffix not in layers:
+        raise IndexError(f"{name}{suffix} does not exist; there is {name}{f', {name}'.join(layers)}")
+    return layers.index(suffix) if suffix else 0
+
+
+def _steps(name: str, argument: str, net: Network, row: int) -> tuple[int, ...]:
+    try:
+        steps = tuple(int(part) for part in argument.split(","))
+    except ValueError:
+        raise ValueError(f"{name} takes steps: [t] or [t,k], not [{argument}]") from None
+    if len(steps) not in (1, 2):
+        raise ValueError(f"{name} takes steps: [t] or [t,k], not [{argument}]")
+    block = net.program.blocks[row]
+    last = net.program.seq_len - 1
+    if not 0 <= steps[0] <= last:
+        raise IndexError(f"step {steps[0]} does not exist; the steps are 0 to {last}")
+    low, high = (steps[0], last + 1) if block.reverse else (-1, steps[0])
+    if len(steps) == 2 and not low <= steps[1] <= high:
+        raise IndexError(f"for t={steps[0]} the other step k goes from {low} to {high}")
+    return steps
+
+
+def _example(kind: str | bool, net: Network) -> str:
+    if kind == "steps":
+        return "0"
+    if kind == "node":
+        return "h"
+    return next(iter(net.program.parameters))
+
+
+def evaluate(quantity: Quantity, net: Network) -> Array:
+    """The numbers of a quantity, an array of rank 0 to 2; dimensionless."""
+    name, leaf, index = quantity.name, quantity.leaf, quantity.index
+    if name == "value":
+        return np.asarray(net.values[leaf][index])
+    if name == "gradient":
+        return np.asarray(net.gradients()[leaf][index])
+    if name in ("contribution", "by_source", "by_loss", "by_lag"):
+        found = net.contributions()
+        full = found[leaf] if name == "contribution" else getattr(found, name)(leaf)
+        steps = 2 if name == "contribution" else 1
+        if index:
+            return np.asarray(full[(slice(None),) * steps + index])
+        with np.errstate(all="ignore"):
+            return np.sqrt((full**2).sum(axis=tuple(range(steps, full.ndim))))
+    if name in ("steps", "lags"):
+        return np.arange(net.program.seq_len) + (1.0 if name == "steps" else 0.0)
+    if name in ("hidden", "cell"):
+        return _row_of(getattr(net.forward(), name), quantity, net)
+    if name == "node":
+        return _row_of(net.forward()[quantity.node], quantity, net)
+    if name in ("output", "losses", "loss"):
+        return np.asarray(getattr(net.forward(), name))
+    if "adjoint" in name:
+        kind, _, part = name.partition(".")
+        adjoints = net.adjoints()
+        chosen = adjoints.cell if kind == "cell_adjoint" else adjoints
+        return _row_of(getattr(chosen, part), quantity, net)
+    jacobians = net.jacobians(
+        quantity.row // net.program.directions, net.program.blocks[quantity.row].reverse
+    )
+    if name == "jacobian":
+        return jacobians.product(*quantity.steps) if len(quantity.steps) == 2 else jacobians[
+            quantity.steps[0]
+        ]
+    return jacobians.singular_values(*quantity.steps)
+
+
+def _row_of(array: Array, quantity: Quantity, net: Network) -> Array:
+    return array if net.program.rows == 1 else array[quantity.row]

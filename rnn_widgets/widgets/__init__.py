@@ -1,0 +1,1 @@
+"""The live lab: a network whose sliders, figures and tables are driven in the browser."""

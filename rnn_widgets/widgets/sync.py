@@ -1,0 +1,48 @@
+"""Three things that ipywidgets knows but has no public way to say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ipywidgets import Widget
+
+
+def from_front_end(widget: Widget, name: str) -> bool:
+    """Whether the change of a trait that is being observed was made in a browser.
+
+    While `Widget.set_state` applies a browser's message it locks the property against being sent
+    back; that lock is the only trace of where a change comes from.
+    """
+    return name in widget._property_lock
+
+
+@contextmanager
+def silently(widget: Widget, *names: str) -> Iterator[None]:
+    """Set synchronised traits without sending them; `get_state` has them all the same.
+
+    For what the browser knows already: sending it would arrive late and undo newer moves there.
+    """
+    outer, widget._holding_sync = widget._holding_sync, True
+    before = set(widget._states_to_send)
+    try:
+        yield
+    finally:
+        widget._states_to_send.difference_update(set(names) - before)
+        widget._holding_sync = outer
+        if not outer and widget._states_to_send:
+            widget.send_state(widget._states_to_send)
+            widget._states_to_send.clear()
+
+
+def current_cell() -> tuple[str, str] | None:
+    """The notebook cell being run and this run of it, None outside a notebook that tells."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell: Any = get_ipython()
+    parent = getattr(shell, "get_parent", dict)() if shell is not None else {}
+    cell = parent.get("metadata", {}).get("cellId")
+    return (cell, parent["header"]["msg_id"]) if cell else None
