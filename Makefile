@@ -1,5 +1,5 @@
 # make lab opens the explorer, make test runs every check. Both set up what they need first.
-.PHONY: lab test check unit notebooks browser bench build setup chromium clean
+.PHONY: lab test check unit notebooks browser bench vectors build setup chromium clean
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -41,6 +41,10 @@ browser: setup chromium
 
 bench: setup
 	pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+# The numbers that the browser's engine is held to, computed by Python's.
+vectors: setup
+	python tests/parity/vectors.py
 
 build: setup
 	rm -rf dist

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ from .core.gradients import Gradients
 from .core.jacobians import StateJacobians
 from .core.names import parse_entry
 from .core.ops import Array
-from .core.program import FORMAT, Program, Truncation
-from .core.template import Template
+from .core.program import Program, Truncation
+from .core.saved import program_from_data
 from .interop import names
 
 if TYPE_CHECKING:
@@ -330,6 +330,12 @@ class Network:
             True if all agree to rounding; ``.autograd``, ``.differences`` and ``.errors`` hold the
             numbers. For a truncated network the cut states are held at their base value, and
             ``.bias`` is what truncation leaves out of the full gradient.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> bool(rw.lstm(2, 3, 4).check())
+        True
         """
         from .interop.witness import check
 
@@ -339,6 +345,12 @@ class Network:
         """The network as a float64 torch module with the same parameter names.
 
         nn.RNN, nn.GRU or nn.LSTM where these compute the same, otherwise a generated module.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> rw.gru(2, 3, 4).to_torch()
+        GRU(2, 3)
         """
         from .interop.modules import to_torch
 
@@ -351,6 +363,12 @@ class Network:
         ------
         ValueError
             If the framework is not "torch".
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> "import torch" in rw.gru(2, 3, 4).code()
+        True
         """
         from .interop.code import script
 
@@ -408,43 +426,6 @@ class Network:
         extra += [f"{p.truncation.kind}={p.truncation.size}"] if p.truncation else []
         sizes = f"input_size={p.input_size}, hidden_size={p.hidden_size}, seq_len={p.seq_len}"
         return f"Network({', '.join([p.cell.name, sizes, *extra, f'loss={p.loss!r}'])})"
-
-
-def program_from_data(data: Any) -> Program:
-    """A program from the plain data of `Program.to_json`.
-
-    Raises
-    ------
-    ValueError
-        If something is missing or damaged, naming it.
-    """
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ValueError(f"a saved network is an object with format {FORMAT!r}")
-    try:
-        cut = data["truncation"]
-        readout = data["readout"]
-        program = Program(
-            cell=Template.from_json(data["cell"]),
-            input_size=values.size("input_size", data["input_size"]),
-            hidden_size=values.size("hidden_size", data["hidden_size"]),
-            seq_len=values.size("seq_len", data["seq_len"]),
-            num_layers=values.size("num_layers", data["num_layers"]),
-            bidirectional=values.choice("bidirectional", data["bidirectional"], (True, False)),
-            readout=None if readout is None else values.size("readout", readout),
-            loss=values.loss_kind(data["loss"]),
-            truncation=None
-            if cut is None
-            else Truncation(
-                values.choice("truncation", cut["kind"], ("window", "chunk")),
-                values.size("truncation", cut["size"]),
-            ),
-        )
-        chosen = values.loss_steps(data["loss_steps"], program.seq_len)
-        return replace(program, loss_steps=chosen)
-    except KeyError as error:
-        raise ValueError(f"the saved network lacks {error.args[0]!r}") from error
-    except (TypeError, IndexError) as error:
-        raise ValueError(f"the saved network is damaged: {error}") from error
 
 
 def network_from_data(data: Any) -> Network:

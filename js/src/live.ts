@@ -208,22 +208,24 @@ export class LiveLab {
     this.redraw();
   };
 
-  /** Bring every driven trait up to date; those of one widget are set at once. */
+  /** Bring every driven trait up to date. Those of one widget are set at once; a widget one of
+   * whose quantities does not exist is hidden. */
   private redraw(): void {
     const states = new Map<WidgetModel, Record<string, unknown>>();
-    const set = (widget: WidgetModel, trait: string, value: unknown) => {
-      const state = states.get(widget) ?? {};
-      state[trait] = value;
-      states.set(widget, state);
-    };
-    for (const drive of this.drives) {
-      const tensor = this.tensor(drive);
-      if (drive.widget.get("visible") === (tensor === null)) {
-        set(drive.widget, "visible", tensor !== null);
-      }
-      if (tensor === null || sameTensor(drive.shown, tensor)) continue;
-      drive.shown = tensor;
-      set(drive.widget, drive.trait, traitValue(tensor, drive.kind));
+    for (const widget of new Set(this.drives.map((drive) => drive.widget))) {
+      const drives = this.drives.filter((drive) => drive.widget === widget);
+      const tensors = drives.map((drive) => this.tensor(drive));
+      const complete = !tensors.includes(null);
+      const state: Record<string, unknown> = {};
+      if (widget.get("visible") === !complete) state["visible"] = complete;
+      drives.forEach((drive, i) => {
+        const tensor = complete ? (tensors[i] as Tensor) : undefined;
+        if (tensor && !sameTensor(drive.shown, tensor)) {
+          state[drive.trait] = traitValue(tensor, drive.kind);
+        }
+        drive.shown = tensor;
+      });
+      if (Object.keys(state).length) states.set(widget, state);
     }
     this.writing = true;
     for (const [widget, state] of states) widget.set_state(state);

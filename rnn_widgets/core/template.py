@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import isfinite
+from sys import float_info
 from types import MappingProxyType
 from typing import Any
 
@@ -283,7 +283,8 @@ def _is_index(value: Any, count: int) -> bool:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and abs(value) <= float_info.max  # False for NaN
 
 
 def _part(start: Size, stop: Size, whole: Size) -> Size:

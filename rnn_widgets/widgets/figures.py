@@ -64,7 +64,7 @@ def _figure(
         **options,
     )
     scales = [scale for mark in marks for scale in mark.scales.values()]
-    lab.own(figure, *marks, *axes, *scales)
+    lab.own(figure, figure.scale_x, figure.scale_y, *marks, *axes, *scales)
     return figure
 
 
@@ -84,7 +84,7 @@ def _map(lab: Lab, quantity: str, tooltip: list[str]) -> tuple[Map, list[bqplot.
     lab.drive(color, "min", quantity, "minus_limit")
     lab.drive(color, "max", quantity, "limit")
     lab.drive(mark, "color", quantity)
-    return mark, [_axis(across, ""), _axis(down, "", orientation="vertical")]
+    return mark, [_axis(across, ""), _axis(down, "", side="left")]
 
 
 def heatmap(lab: Lab, wrt: str, **options: Any) -> Figure:
@@ -130,7 +130,7 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
     what = "C[t, k]" if parse(quantity, lab.net).index else "‖C[t, k]‖"
     axes = [
         _axis(across, "source step k; stacked by loss step, dark is early"),
-        _axis(up, what, orientation="vertical", tick_format=".3~g", label_offset="44px"),
+        _axis(up, what, side="left", tick_format=".3~g", label_offset="44px"),
     ]
     return _figure(lab, f"{wrt} by source step", [mark], axes, options)
 
@@ -153,7 +153,7 @@ def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
     lab.drive(mark, "y", quantity, "abs")
     axes = [
         _axis(across, "lag |t − k|", tick_format="d"),
-        _axis(up, "", orientation="vertical", tick_format=".0e", num_ticks=5),
+        _axis(up, "", side="left", tick_format=".0e", num_ticks=5),
     ]
     return _figure(lab, f"{wrt} by lag, absolute", [mark], axes, options)
 

@@ -74,8 +74,6 @@ class Lab(anywidget.AnyWidget):
     _by_cell: ClassVar[dict[str, tuple[str, list[Lab]]]] = {}
 
     def __init__(self, net: Network) -> None:
-        if not isinstance(net, Network):
-            raise TypeError(f"a lab needs a Network, such as rw.rnn(2, 3, 4), not {net!r}")
         # Comm messages may arrive in another thread of the kernel than the one running a cell.
         self._lock = threading.RLock()
         self._bindings: list[SliderBinding] = []
@@ -83,6 +81,8 @@ class Lab(anywidget.AnyWidget):
         self._owned: list[ipywidgets.Widget] = []
         self._attached_until = 0.0
         self._silent = False
+        if not isinstance(net, Network):
+            raise TypeError(f"a lab needs a Network, such as rw.rnn(2, 3, 4), not {net!r}")
         super().__init__(_network=net, selection=_first_entry(net))
         self.on_msg(self._on_message)
         self._replace_earlier_run()
@@ -356,13 +356,15 @@ class Lab(anywidget.AnyWidget):
         """Write the figures' data from Python, unless a browser draws them itself."""
         if time.monotonic() < self._attached_until:
             return
-        for drive in self._driven:
-            exists = drive.exists(self.net)
-            with drive.widget.hold_sync():
-                if exists:
-                    setattr(drive.widget, drive.trait, drive.value(self.net))
-                if "visible" in drive.widget.keys:
-                    drive.widget.visible = exists
+        for widget in dict.fromkeys(drive.widget for drive in self._driven):
+            mine = [drive for drive in self._driven if drive.widget is widget]
+            complete = all(drive.exists(self.net) for drive in mine)
+            # Held together, since bqplot checks a map's rows against its colours.
+            with widget.hold_sync(), widget.hold_trait_notifications():
+                for drive in mine if complete else ():
+                    setattr(widget, drive.trait, drive.value(self.net))
+                if "visible" in widget.keys:
+                    widget.visible = complete
 
     # Messages from the browser
 
@@ -392,11 +394,23 @@ class Lab(anywidget.AnyWidget):
             },
         }
 
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take a browser's message; one that is refused leaves the state, here and there."""
+        with self._lock:
+            try:
+                super().set_state(sync_data)
+            except Exception:
+                self.send_state([name for name in sync_data if name in self.keys])
+                raise
+
     @traitlets.validate("selection")
     def _valid_selection(self, proposal: Any) -> str:
-        leaf, index = parse_entry(proposal["value"], self._network.program.parameters)
+        try:
+            leaf, index = parse_entry(proposal["value"], self._network.program.parameters)
+        except (KeyError, IndexError, ValueError) as error:
+            raise SelectionError(str(error)) from error
         if not index:
-            raise ValueError(f"select one entry of {leaf}, such as {leaf}[0]")
+            raise SelectionError(f"select one entry of {leaf}, such as {leaf}[0]")
         return f"{leaf}[{','.join(map(str, index))}]"
 
     # Life and death
@@ -426,6 +440,10 @@ class Lab(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return f"Lab({self._network!r})"
+
+
+class SelectionError(traitlets.TraitError, ValueError):
+    """What was selected is no parameter entry. Traitlets takes back only what a TraitError refuses."""
 
 
 class _muted:  # noqa: N801 (used as a statement)

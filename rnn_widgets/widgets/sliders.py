@@ -54,7 +54,7 @@ def only_snapped(
     tolerance = 1e-9 * (high - low)
     if abs(report - exact) <= tolerance:
         return True
-    if not step:
+    if not step or not math.isfinite(report):
         return False
     inside = min(max(exact, low), high)
     steps = (report - low) / step

@@ -97,7 +97,7 @@ def test_truncation_does_not_touch_jacobians() -> None:
 def test_blocks_of_an_lstm_partition_its_jacobian(t: int) -> None:
     net = stirred(rw.lstm(2, 2, 3), 9)
     blocks = net.jacobians().blocks(t)
-    assert list(blocks) == ["h→h", "c→h", "h→c", "c→c"]
+    assert list(blocks) == ["h→h", "h→c", "c→h", "c→c"]
     rows = [np.hstack([blocks["h→h"], blocks["c→h"]]), np.hstack([blocks["h→c"], blocks["c→c"]])]
     assert_allclose(np.vstack(rows), net.jacobians()[t], rtol=0)
     trace = net.forward()

@@ -14,7 +14,17 @@ from numpy.testing import assert_allclose
 import rnn_widgets as rw
 from rnn_widgets.network import Network
 
-from .networks import BUILT_IN, CUSTOM, constants, coupled, make, networks, peephole, reused, stirred
+from .networks import (
+    BUILT_IN,
+    CUSTOM,
+    constants,
+    coupled,
+    make,
+    networks,
+    peephole,
+    reused,
+    stirred,
+)
 from .reference import paths
 
 SMALL = ("tanh", "relu", "identity", "sigmoid", constants, coupled)
@@ -74,7 +84,7 @@ def test_terms_are_all_paths_in_order(net: Network, data: st.DataObject) -> None
 @pytest.mark.parametrize("kind", ["gru", "gru before", "lstm", peephole, reused])
 @pytest.mark.parametrize("loss", ["seed", "cross_entropy"])
 def test_terms_of_gated_cells(kind: Any, loss: str) -> None:
-    net = stirred(make(kind, 1, 2, 3, loss=loss), 3)
+    net = stirred(make(kind, 1, 2, 3, loss=loss), 3, 0.4)
     for leaf, shape in net.program.parameters.items():
         entry = tuple(n - 1 for n in shape)
         assert_same_terms(net, leaf, entry, 1, 0)
@@ -84,7 +94,7 @@ def test_terms_of_gated_cells(kind: Any, loss: str) -> None:
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_terms_of_stacks(bidirectional: bool) -> None:
     net = make("tanh", 1, 2, 3, num_layers=2, bidirectional=bidirectional, readout=1, loss="mse")
-    net = stirred(net, 3)
+    net = stirred(net, 3, 0.4)
     for leaf in net.program.parameters:
         entry = (0,) * len(net.program.parameters[leaf])
         assert_same_terms(net, leaf, entry, 2, 0)

@@ -1,0 +1,46 @@
+"""Every example in a docstring runs, and imports stay as light as promised."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import rnn_widgets as rw
+from rnn_widgets.network import Network
+
+PACKAGE = [
+    rw.__name__,
+    *(m.name for m in pkgutil.walk_packages(rw.__path__, rw.__name__ + ".")),
+]
+
+
+@pytest.mark.parametrize("name", PACKAGE)
+def test_docstring_examples(name: str) -> None:
+    result = doctest.testmod(importlib.import_module(name), raise_on_error=False)
+    assert result.failed == 0
+
+
+def test_each_public_method_of_a_network_has_an_example() -> None:
+    public = [m for n, m in inspect.getmembers(Network) if not n.startswith("_")]
+    makers = [rw.rnn, rw.gru, rw.lstm, rw.custom, rw.cell, rw.from_torch, rw.from_flux]
+    written = [m for m in (*public, *makers) if callable(m) or isinstance(m, property)]
+    assert len(written) > 18
+    for method in written:
+        assert ">>>" in (inspect.getdoc(method) or ""), method
+
+
+@pytest.mark.parametrize("also", ["", "; rw.lstm(1, 2, 3).replace(h0=[1, 2]).contributions()"])
+def test_importing_and_computing_load_neither_torch_nor_widgets(also: str) -> None:
+    code = (
+        f"import sys, rnn_widgets as rw{also}\n"
+        "heavy = {'torch', 'ipywidgets', 'bqplot', 'anywidget', 'traitlets', 'IPython', 'scipy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
