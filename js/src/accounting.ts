@@ -1,7 +1,7 @@
 /** Does it add up? The sum of contributions beside its witnesses: torch and central differences. */
 
 import { signal as reactive } from "@preact/signals";
-import { centralDifferences } from "./engine/differences";
+import { centralDifference } from "./engine/differences";
 import { flat, parseEntry } from "./engine/quantities";
 import type { Witness } from "./kernel";
 import type { LiveLab } from "./live";
@@ -52,13 +52,13 @@ export class Accounting {
     }
     const { leaf, index } = parsed;
     const at = flat(program.parameters[leaf], index);
-    const found = centralDifferences(program, values, [leaf]);
+    const { value, kink } = centralDifference(program, values, leaf, at);
     const all = lab.results.quantity(`contribution[${lab.selection.value}]`).data;
     this.account.value = {
       entry: lab.selection.value,
       contributions: all.reduce((sum, c) => sum + c, 0),
-      differences: found.values[leaf][at],
-      kink: found.kinks[leaf][at] === 1,
+      differences: value,
+      kink,
       autograd: null,
       worst: null,
       scale: largest(Object.values(gradients).flatMap((g) => [...g])),
@@ -94,5 +94,5 @@ export class Accounting {
 
 /** The largest absolute value; not a number if any is not. */
 function largest(numbers: readonly number[]): number {
-  return numbers.reduce((max, x) => (Math.abs(x) <= max ? max : Math.abs(x)), 0);
+  return numbers.reduce((max, x) => Math.max(max, Math.abs(x)), 0);
 }

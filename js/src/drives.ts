@@ -5,7 +5,8 @@ import { shortNumber } from "./format";
 
 export type Transform =
   | "identity"
-  | "abs"
+  | "finite"
+  | "floored"
   | "limit"
   | "minus_limit"
   | "decade_below"
@@ -18,8 +19,12 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
   switch (transform) {
     case "identity":
       return tensor;
-    case "abs":
-      return { data: data.map(Math.abs), shape };
+    case "finite":
+      return { data: data.map((x) => (Number.isFinite(x) ? x : 0)), shape };
+    case "floored": {
+      const [floor] = decades(data);
+      return { data: data.map((x) => (Number.isFinite(x) && x ? Math.abs(x) : floor)), shape };
+    }
     case "limit":
       return scalar(limit(data));
     case "minus_limit":

@@ -4,13 +4,20 @@
 export function shortNumber(x: number): string {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "inf" : "-inf";
-  const [mantissa, exponent] = x.toExponential(3).split("e");
+  if (Object.is(x, -0)) return "-0";
+  const [mantissa, exponent] = rounded(x).split("e");
   const power = Number(exponent);
   if (power < -4 || power >= 4) {
     const digits = String(Math.abs(power)).padStart(2, "0");
     return `${trimmed(mantissa)}e${power < 0 ? "-" : "+"}${digits}`;
   }
-  return trimmed(x.toFixed(3 - power));
+  return trimmed(Number(`${mantissa}e${power}`).toFixed(3 - power));
+}
+
+/** Four significant digits. Python takes ties to the even digit, JavaScript away from zero. */
+function rounded(x: number): string {
+  const [, even, exponent] = /^(-?\d\.\d\d[02468])50*(e.*)$/.exec(x.toExponential(60)) ?? [];
+  return even ? even + exponent : x.toExponential(3);
 }
 
 function trimmed(text: string): string {

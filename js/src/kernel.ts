@@ -8,6 +8,8 @@ import { flattened } from "./network";
 const RENEW_MS = 4_000; // the kernel's lease runs for 12 seconds
 const ANSWER_MS = 5_000;
 
+const ENDING = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+
 export type KernelState = "live" | "silent" | "gone";
 
 export interface Witness {
@@ -58,9 +60,10 @@ export class Kernel {
   }
 
   private receive({ id, values, gradients }: WitnessJson): void {
-    clearTimeout(this.timeout);
+    if (this.state.value === "gone") return;
     this.state.value = "live";
     if (id !== this.request) return;
+    clearTimeout(this.timeout);
     this.onWitness({ values: flattenedAll(values), gradients: flattenedAll(gradients) });
   }
 
@@ -79,7 +82,8 @@ export class Kernel {
     const manager = this.model.widget_manager as unknown as Manager;
     const check = () => {
       if (!("kernel" in manager) && !manager.context) return;
-      if (!manager.kernel || manager.kernel.isDisposed) this.lose();
+      const { kernel } = manager;
+      if (!kernel || kernel.isDisposed || ENDING.has(kernel.status ?? "")) this.lose();
     };
     const session = manager.context?.sessionContext;
     const signals = session
@@ -90,8 +94,8 @@ export class Kernel {
       for (const changed of signals) changed?.disconnect(check);
     });
     // A restart leaves a living kernel that does not know this lab.
-    this.model.on("comm_live_update", (real: WidgetModel) => {
-      if (!real.comm_live) this.lose();
+    this.model.on("comm_live_update", () => {
+      if ([...this.models()].some((model) => !model.comm_live)) this.lose();
     });
     check();
   }
@@ -100,8 +104,13 @@ export class Kernel {
     if (this.state.value === "gone") return;
     this.state.value = "gone";
     clearTimeout(this.timeout);
-    // A stopped kernel leaves its models believing in it: every move would log an error, and
-    // every hover over a bqplot mark throw one.
+    this.isolate();
+  }
+
+  /** If the kernel is gone, tell the models. A stopped kernel leaves them believing in it: every
+   * move would log an error, and every hover over a bqplot mark throw one. */
+  isolate(): void {
+    if (this.state.value !== "gone") return;
     for (const model of this.models()) {
       model.comm_live = false;
       model.send = () => {};

@@ -9,12 +9,14 @@ import { allDigits, threeDigits } from "./format";
 import { Kernel } from "./kernel";
 import { type Manager, modelOf, type WidgetModel } from "./models";
 import { type Network, readNetwork } from "./network";
-import { onlySnapped } from "./sliders";
+import { grown, onlySnapped } from "./sliders";
 
 interface Binding {
   readonly slider: WidgetModel;
   readonly leaf: string;
   readonly index: readonly number[];
+  /** The slider holds a move that the kernel has yet to be told. */
+  unsent: boolean;
 }
 
 interface Drive {
@@ -37,6 +39,7 @@ export class LiveLab {
   private bindings: Binding[] = [];
   private drives: Drive[] = [];
   private writing = false;
+  private following = false;
   private drawAgain = false;
 
   constructor(
@@ -114,16 +117,21 @@ export class LiveLab {
   }
 
   private async bindSliders(): Promise<void> {
-    const specs = this.model.get("_sliders") as (Omit<Binding, "slider"> & { slider: unknown })[];
+    const specs = this.model.get("_sliders") as {
+      slider: unknown;
+      leaf: string;
+      index: number[];
+    }[];
     const found = await Promise.all(specs.map((spec) => this.resolve(spec.slider)));
     if (this.signal.aborted) return;
     this.release(this.bindings.map((b) => b.slider));
     this.bindings = specs.flatMap((spec, i) => {
       const slider = found[i];
-      return slider ? [{ slider, leaf: spec.leaf, index: spec.index }] : [];
+      return slider ? [{ slider, leaf: spec.leaf, index: spec.index, unsent: false }] : [];
     });
     for (const binding of this.bindings) {
       binding.slider.on("change:value", () => this.moved(binding), this);
+      sendOnlyMoves(binding);
       binding.slider.on("destroy", () => this.forget(binding.slider), this);
     }
     this.overlaySliders();
@@ -153,7 +161,10 @@ export class LiveLab {
   }
 
   private release(widgets: Iterable<WidgetModel>): void {
-    for (const widget of widgets) widget.off(null, null, this);
+    for (const widget of widgets) {
+      widget.off(null, null, this);
+      Reflect.deleteProperty(widget, "save_changes"); // the class has its own
+    }
   }
 
   private forget(widget: WidgetModel): void {
@@ -169,17 +180,18 @@ export class LiveLab {
     const report = binding.slider.get("value") as number;
     if (at === null || !Number.isFinite(report)) return;
     const values = this.network.values[binding.leaf];
-    if (this.snapped(binding, values[at])) {
+    if (this.following || this.snapped(binding, values[at])) {
       this.announce();
       return;
     }
     values[at] = report;
+    binding.unsent = true;
+    this.following = true;
     for (const other of this.bindings) {
       const same = other.leaf === binding.leaf && this.position(other) === at;
-      if (same && other !== binding && !this.snapped(other, report)) {
-        other.slider.set_state({ value: report });
-      }
+      if (same && other !== binding && !this.snapped(other, report)) follow(other.slider, report);
     }
+    this.following = false;
     this.results.invalidate();
     this.changed();
   }
@@ -266,6 +278,26 @@ export class LiveLab {
       }
     }
   }
+}
+
+/** Move another slider of the same entry, its range first: its view would clamp the value else. */
+function follow(slider: WidgetModel, value: number): void {
+  const [min, max] = grown(slider.get("min") as number, slider.get("max") as number, value);
+  slider.set_state({ min, max });
+  slider.set_state({ value });
+}
+
+/** A slider's view reports a rounded value whenever it draws one. Such a report says nothing new, and
+ * one that crosses an assignment in Python would undo it: only moves are sent. */
+function sendOnlyMoves(binding: Binding): void {
+  const { slider } = binding;
+  const save = slider.save_changes;
+  slider.save_changes = (...callbacks) => {
+    // What is not sent now must not go along with a later message either.
+    if (!binding.unsent) Reflect.deleteProperty(slider._buffered_state_diff ?? {}, "value");
+    save.apply(slider, callbacks);
+    binding.unsent = false;
+  };
 }
 
 /** Name the handle after its entry, and let arrow keys reach it past the notebook's shortcuts. */

@@ -4,10 +4,14 @@
 export interface WidgetModel {
   readonly model_id: string;
   comm_live: boolean;
+  /** What views have set and `save_changes` is to send; ipywidgets has no public way to take it back. */
+  _buffered_state_diff?: Record<string, unknown>;
   views?: Record<string, Promise<{ el: HTMLElement }>>;
   get(name: string): unknown;
   /** Sets traits here without ever sending them to the kernel. */
   set_state(state: Record<string, unknown>): void;
+  /** Sends what views have set. */
+  save_changes(...callbacks: unknown[]): void;
   send(content: unknown, ...rest: unknown[]): void;
   on(event: string, listener: (...args: never[]) => void, owner: object): void;
   off(event: string | null, listener: null, owner: object): void;
@@ -22,7 +26,12 @@ interface Signal {
 export interface Manager {
   get_model(id: string): Promise<unknown>;
   has_model?(id: string): boolean;
-  kernel?: { isDisposed: boolean; statusChanged?: Signal; connectionStatusChanged?: Signal } | null;
+  kernel?: {
+    isDisposed: boolean;
+    status?: string;
+    statusChanged?: Signal;
+    connectionStatusChanged?: Signal;
+  } | null;
   context?: {
     sessionContext?: Record<"statusChanged" | "connectionStatusChanged" | "kernelChanged", Signal>;
   };
@@ -33,7 +42,7 @@ const POLL_MS = 50;
 const PATIENCE_MS = 30_000;
 
 /** The model that a reference "IPY_MODEL_<id>" names, as soon as it is registered; null if the lab
- * is closed meanwhile or it never comes. */
+ * is closed meanwhile, or it never comes or cannot be loaded. */
 export async function modelOf(
   reference: unknown,
   manager: Manager,
@@ -46,6 +55,17 @@ export async function modelOf(
     if (signal.aborted || performance.now() > until) return null;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
-  const model = await manager.get_model(id);
-  return signal.aborted ? null : (model as WidgetModel);
+  // Registered, it may still be loading its code.
+  let tired: ReturnType<typeof setTimeout> | undefined;
+  const never = new Promise<null>((resolve) => {
+    tired = setTimeout(resolve, until - performance.now(), null);
+  });
+  try {
+    const model = await Promise.race([manager.get_model(id), never]);
+    return signal.aborted ? null : (model as WidgetModel | null);
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(tired);
+  }
 }

@@ -1,4 +1,5 @@
-/** The rule by which a slider's report counts as a move; `rnn_widgets/widgets/sliders.py` has it too. */
+/** When a slider's report is a move, and how its range grows; `rnn_widgets/widgets/sliders.py` has
+ * the same two rules. */
 
 /**
  * Whether a reported value is the exact one, or the exact one rounded to the slider's grid: a
@@ -18,4 +19,12 @@ export function onlySnapped(
   const steps = (report - low) / step;
   const onGrid = Math.abs(steps - Math.round(steps)) * step <= tolerance || report === high;
   return onGrid && Math.abs(report - inside) <= step / 2 + tolerance;
+}
+
+/** A range that contains a value: the old one, or one widened to a rounder bound beyond it. */
+export function grown(low: number, high: number, value: number): [number, number] {
+  if (low <= value && value <= high) return [low, high];
+  const magnitude = 10 ** Math.floor(Math.log10(Math.abs(value || 1)));
+  if (value > high) return [low, Math.ceil(value / magnitude) * magnitude];
+  return [Math.floor(value / magnitude) * magnitude, high];
 }

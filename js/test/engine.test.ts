@@ -1,8 +1,9 @@
 /** Properties of the engine that need no witness from Python. */
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   adjoints,
+  centralDifference,
   centralDifferences,
   contribution,
   contributions,
@@ -19,6 +20,7 @@ import {
   terms,
   type Values,
 } from "../src/engine";
+import { OPS } from "../src/engine/ops";
 import { VECTORS } from "./vectors";
 
 /** A program that Python saved, by the file and the name of its test vector. */
@@ -308,6 +310,25 @@ test("leaves of the wrong length and entries that do not exist are refused", () 
   const swept = sweepOf(rnn, values);
   expect(() => contribution(swept, "weight_hh_l0", [0, 3])).toThrow("no entry [0,3]");
   expect(() => contribution(swept, "x")).toThrow('"x" has no contributions');
+});
+
+test("the central difference of one entry costs two evaluations, and is the same", () => {
+  const cut = refold(saved("rnn", "relu, bias single"), {
+    truncation: { kind: "window", size: 2 },
+  });
+  const values = random(cut);
+  const { values: all, kinks } = centralDifferences(cut, values, ["weight_hh_l0", "x"]);
+  for (const leaf of ["weight_hh_l0", "x"]) {
+    all[leaf].forEach((value, at) => {
+      const kink = kinks[leaf][at] === 1;
+      expect(centralDifference(cut, values, leaf, at)).toEqual({ value, kink });
+    });
+  }
+  const tanh = OPS.get("tanh");
+  const evaluated = vi.spyOn(tanh as NonNullable<typeof tanh>, "value");
+  centralDifference(rnn, random(rnn), "weight_hh_l0", 4);
+  expect(evaluated).toHaveBeenCalledTimes(3 * rnn.seqLen); // with that of the values themselves
+  evaluated.mockRestore();
 });
 
 test("more than a million terms are counted but not listed", () => {

@@ -16,15 +16,8 @@ import {
   sweep,
   terms,
 } from "../src/engine";
-import { type Result, VECTORS } from "./vectors";
-
-const TOLERANCE = 1e-11;
-
-function expectClose(found: ArrayLike<number>, { scale, values }: Result, what: string): void {
-  expect(found.length, what).toBe(values.length);
-  const worst = values.reduce((most, value, i) => Math.max(most, Math.abs(found[i] - value)), 0);
-  expect(worst / scale, what).toBeLessThanOrEqual(TOLERANCE);
-}
+import { expectClose } from "./close";
+import { VECTORS } from "./vectors";
 
 function concatenated(arrays: Float64Array[]): number[] {
   return arrays.flatMap((array) => [...array]);

@@ -53,3 +53,33 @@ const files = import.meta.glob<Case[]>("../../tests/parity/vectors/*.json", {
 export const VECTORS: Readonly<Record<string, Case[]>> = Object.fromEntries(
   Object.entries(files).map(([path, cases]) => [path.replace(/^.*\/|\.json$/g, ""), cases]),
 );
+
+/** A number; texts stand for what is not finite. */
+type Written = number | "NaN" | "Infinity" | "-Infinity";
+
+export interface QuantityCase {
+  name: string;
+  program: object;
+  values: Record<string, number[]>;
+  quantities: (Result & { text: string; shape: number[] })[];
+  refused: { text: string; near?: string }[];
+}
+
+/** The lab's rules: numbers and what each transform makes of them; slider reports (report, exact,
+ * low, high, step) and whether they are only snapped; ranges (low, high), a value, and the range
+ * grown to hold it; numbers and their short text. */
+export interface Rules {
+  transforms: Record<string, Written[]>[];
+  snaps: [Written, number, number, number, number | null, boolean][];
+  ranges: [number, number, number, number, number][];
+  shortNumbers: [Written, string][];
+}
+
+const lab = import.meta.glob<object[]>("../../tests/parity/vectors/lab/*.json", {
+  eager: true,
+  import: "default",
+});
+
+export const QUANTITIES = lab["../../tests/parity/vectors/lab/quantities.json"] as QuantityCase[];
+
+export const RULES: Rules = Object.assign({}, ...lab["../../tests/parity/vectors/lab/rules.json"]);

@@ -51,7 +51,8 @@ class Use:
 class BlockSweep:
     """Adjoints of one block; L rows, one per loss step.
 
-    ``nodes[i]`` is the adjoint of node i, shape (T, L, n); None where nothing reaches it.
+    ``nodes[i]`` is the adjoint of node i, shape (T, L, n), for the outputs and for nodes that read
+    anything but this block's state; None for others and where nothing reaches.
     ``uses`` lists what the parameters receive.
     ``reaching`` is what the blocks above hand to the output (T, L, n); ``inputs`` what this block
     hands to its input slots; ``initial`` the adjoint of each state's initial value (L, H).
@@ -246,15 +247,16 @@ def _loop(
                 start, stop = by_step[k]
                 here[arg][:, start:stop] += adjoint  # type: ignore[index]
                 continue
-            pulled = pull(kind, by_step[k], adjoint, 0)
+            pulled = adjoint if kind == "identity" else pull(kind, by_step[k], adjoint, 0)
             held = here[arg]
             here[arg] = pulled if held is None else held + pulled
         carried = [here[slot] if slot is not None else None for slot in slots]
         if masks is not None:
             carried = [None if c is None else c * masks[k] for c in carried]
         kept[k] = here
-    for i, is_dynamic in enumerate(template.dynamic):
-        if is_dynamic or i in template.outputs:
+    dynamic = template.dynamic
+    for i, node in enumerate(template.nodes):
+        if i in template.outputs or (dynamic[i] and not all(dynamic[a] for a in node.args)):
             result.nodes[i] = _stacked([here[i] for here in kept])
     for state, carry in zip(template.states, carried, strict=True):
         result.initial[state] = np.zeros((n_rows, block.sizes["H"])) if carry is None else carry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -167,10 +168,10 @@ def _run(
         args_rows = [rows[a] for a in node.args]
         if node.op == "matvec":
             args_rows[0] = [matrix_rows(nodes[node.args[0]], attrs[i])] * steps
-        calls.append((OPS[node.op].value, rows[i], attrs[i], args_rows))
+        calls.append((OPS[node.op].value, list(zip(rows[i], repeat(attrs[i]), *args_rows))))
     for k in block.order(steps):
-        for value, made, attr, args_rows in calls:
-            value(made[k], attr, *[row[k] for row in args_rows])
+        for value, by_step in calls:
+            value(*by_step[k])
     return BlockTrace(block, tuple(nodes), states)
 
 

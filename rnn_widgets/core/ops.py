@@ -251,7 +251,7 @@ def pull(kind: str, data: Any, adjoint: Array, size: int) -> Array:
             pulled = np.multiply(adjoint, data)
             return pulled
         case "matrix":
-            pulled = np.matmul(adjoint, data)
+            pulled = adjoint.dot(data) if adjoint.ndim == 2 else np.matmul(adjoint, data)
             return pulled
         case "slice":
             pulled = np.zeros((*adjoint.shape[:-1], size))

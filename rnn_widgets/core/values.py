@@ -107,8 +107,10 @@ def array(name: str, value: Any) -> Array:
         kind = {"c": "complex numbers", "U": "text", "S": "text", "b": "booleans"}
         given = kind.get(raw.dtype.kind, f"{raw.dtype} values")
         raise TypeError(f"{name} must be an array of real numbers, not {given}")
-    with np.errstate(over="ignore"):  # what float64 cannot hold is refused as infinite, below
-        result: Array = np.array(raw, dtype=np.float64)
+    if raw.dtype.itemsize > 8:  # a long double: what float64 cannot hold is infinite, and refused
+        with np.errstate(over="ignore"):
+            raw = raw.astype(np.float64)
+    result: Array = np.array(raw, dtype=np.float64)
     if not np.isfinite(result).all():
         index = [int(i) for i in np.argwhere(~np.isfinite(result))[0]]
         at = f" at {index}" if index else ""

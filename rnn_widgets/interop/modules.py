@@ -92,7 +92,7 @@ def _base(module: Any) -> type[torch.nn.Module]:
                 )
             return base
     inside = [name for name, m in module.named_modules() if isinstance(m, _LAYERS + _CELLS)]
-    hint = f"; it holds one: pass model.{inside[0]}" if inside else ""
+    hint = f"; it holds one: pass get_submodule({inside[0]!r})" if inside else ""
     raise TypeError(f"from_torch takes {_ACCEPTED}, not {type(module).__name__}{hint}")
 
 

@@ -39,9 +39,9 @@ class Sensitivity:
 
 @np.errstate(all="ignore")
 def sensitivity(
-    program: Program, leaves: Mapping[str, Array], gradients: Mapping[str, Array], loss: float
+    program: Program, leaves: Mapping[str, Array], gradients: Mapping[str, Array]
 ) -> Sensitivity:
-    """Disturb a network at every operation, with fixed random signs.
+    """Disturb a network at every operation, with fixed random signs and with their opposites.
 
     Parameters
     ----------
@@ -50,52 +50,63 @@ def sensitivity(
         Every leaf.
     gradients : dict
         Its gradients.
-    loss : float
-        Its loss.
 
     Returns
     -------
     Sensitivity
     """
-    rng = np.random.default_rng(0)
     most = {name: float(np.abs(g).max()) for name, g in gradients.items()}
-    loss_moved = abs(loss)
-    for _ in range(_DRAWS):
-        disturbed = replace(program, cell=_disturbed(program.cell, rng))
-        moved = {
-            name: array if _is_classes(program, name) else _nudged(array, rng)
-            for name, array in leaves.items()
-        }
-        trace = forward(disturbed, moved)
-        blocks = tuple(
-            replace(b, nodes=tuple(_nudged(n, rng) for n in b.nodes)) for b in trace.blocks
-        )
-        swept = backward.sweep(disturbed, ForwardPass(blocks, trace.losses))
-        for name, array in backward.gradients(disturbed, swept).items():
-            change = float(np.abs(array - gradients[name]).max()) / NUDGE
-            most[name] = max(most[name], change if np.isfinite(change) else 0.0)
-        change = abs(float(trace.losses.sum()) - loss) / NUDGE
-        loss_moved = max(loss_moved, change if np.isfinite(change) else 0.0)
-    return Sensitivity(most, loss_moved)
+    loss = 0.0
+    for seed in range(_DRAWS):
+        # Both are disturbed, so that an operation with a wrong derivative is wrong in both.
+        one, other = (_run(program, leaves, seed, nudge) for nudge in (NUDGE, -NUDGE))
+        for name in most:
+            most[name] = max(most[name], _movement(one[0][name], other[0][name]))
+        loss = max(loss, abs(one[1]), _movement(np.array(one[1]), np.array(other[1])))
+    return Sensitivity(most, loss)
+
+
+def _run(
+    program: Program, leaves: Mapping[str, Array], seed: int, nudge: float
+) -> tuple[dict[str, Array], float]:
+    """Gradients and loss with every number disturbed."""
+    rng = np.random.default_rng(seed)
+    disturbed = replace(program, cell=_disturbed(program.cell, rng, nudge))
+    moved = {
+        name: array if _is_classes(program, name) else _nudged(array, rng, nudge)
+        for name, array in leaves.items()
+    }
+    trace = forward(disturbed, moved)
+    blocks = tuple(
+        replace(b, nodes=tuple(_nudged(n, rng, nudge) for n in b.nodes)) for b in trace.blocks
+    )
+    swept = backward.sweep(disturbed, ForwardPass(blocks, trace.losses))
+    return backward.gradients(disturbed, swept), float(trace.losses.sum())
+
+
+def _movement(one: Array, other: Array) -> float:
+    """The largest change per relative disturbance, zero where it is not a number."""
+    largest = float(np.abs(one - other).max()) / (2.0 * NUDGE)
+    return largest if np.isfinite(largest) else 0.0
 
 
 def _is_classes(program: Program, name: str) -> bool:
     return name == "target" and program.loss == "cross_entropy"
 
 
-def _nudged(array: Array, rng: np.random.Generator) -> Array:
-    result: Array = array * (1.0 + NUDGE * rng.choice((-1.0, 1.0), array.shape))
+def _nudged(array: Array, rng: np.random.Generator, nudge: float) -> Array:
+    result: Array = array * (1.0 + nudge * rng.choice((-1.0, 1.0), array.shape))
     return result
 
 
-def _disturbed(cell: Template, rng: np.random.Generator) -> Template:
-    """The same equations with every result of an operation multiplied by 1 ± NUDGE."""
+def _disturbed(cell: Template, rng: np.random.Generator, nudge: float) -> Template:
+    """The same equations with every result of an operation multiplied by 1 ± nudge."""
     nodes: list[Node] = []
     place: list[int] = []
     for node in cell.nodes:
         nodes.append(replace(node, args=tuple(place[a] for a in node.args)))
         if node.op not in INPUTS:
-            factor = 1.0 + NUDGE * float(rng.choice((-1.0, 1.0)))
+            factor = 1.0 + nudge * float(rng.choice((-1.0, 1.0)))
             attrs = {"scale": factor, "shift": 0.0}
             nodes.append(Node("affine", (len(nodes) - 1,), node.shape, attrs))
         place.append(len(nodes) - 1)

@@ -184,8 +184,7 @@ def check(program: Program, leaves: Mapping[str, Array]) -> Report:
             mine[name] = array.sum((0, 1))
         estimates = central_differences(program, leaves, list(mine), trace)
         witness = autograd(program, leaves)
-        loss = float(trace.losses.sum())
-        moved = sensitivity(program, leaves, mine, loss)
+        moved = sensitivity(program, leaves, mine)
         resolution = 10.0 * float(np.finfo(float).eps) / STEP * (moved.loss + 1.0)
         overflow = Trace(program, trace).overflow
         problems = []
@@ -193,19 +192,18 @@ def check(program: Program, leaves: Mapping[str, Array]) -> Report:
             problems = [f"the network overflows at step {overflow}: its gradients are not numbers"]
         errors = {}
         for name, scale in moved.gradients.items():
-            differences = np.where(estimates.kinks[name], mine[name], estimates.values[name])
-            by_torch, torch_at = _furthest(mine[name], witness[name])
-            by_differences, differences_at = _furthest(mine[name], differences)
-            errors[name] = by_torch / (scale or 1.0), by_differences / (scale or 1.0)
-            if overflow is not None:
-                continue
-            if not (isfinite(by_torch) and by_torch <= AUTOGRAD * scale + _UNDERFLOW):
-                problems.append(_apart(name, torch_at, mine[name], witness[name], "autograd"))
-            limit = DIFFERENCES * scale + resolution
-            if not (isfinite(by_differences) and by_differences <= limit):
-                problems.append(
-                    _apart(name, differences_at, mine[name], differences, "a central difference")
-                )
+            judged = np.where(estimates.kinks[name], mine[name], estimates.values[name])
+            others = {
+                "autograd": (witness[name], AUTOGRAD * scale + _UNDERFLOW),
+                "a central difference": (judged, DIFFERENCES * scale + resolution),
+            }
+            gaps = []
+            for whose, (other, limit) in others.items():
+                gap, at = _furthest(mine[name], other)
+                gaps.append(gap / (scale or 1.0))
+                if overflow is None and not (isfinite(gap) and gap <= limit):
+                    problems.append(_apart(name, at, mine[name], other, whose))
+            errors[name] = gaps[0], gaps[1]
         full = _full(program, leaves) if program.truncation else None
         return Report(
             contributions=_all_frozen(mine),

@@ -15,7 +15,15 @@ from rnn_widgets.core.values import choice
 from rnn_widgets.network import Network
 from rnn_widgets.quantities import evaluate, parse
 
-TRANSFORMS = ("identity", "abs", "limit", "minus_limit", "decade_below", "decade_above")
+TRANSFORMS = (
+    "identity",
+    "finite",
+    "floored",
+    "limit",
+    "minus_limit",
+    "decade_below",
+    "decade_above",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +31,8 @@ class Drive:
     """One trait of one widget and the quantity it shows.
 
     ``kind`` says what the trait holds: "array" (a bqplot array), "list", "number" or "text".
-    ``transform`` is one of `TRANSFORMS`: ``limit`` is the largest absolute value (1 if that is 0),
+    ``transform`` is one of `TRANSFORMS`: ``finite`` puts 0 for what is not finite, which bqplot
+    cannot draw; ``floored`` takes absolute values and puts ``decade_below`` for 0; ``limit`` is the largest absolute value (1 if that is 0),
     for a symmetric scale; ``decade_below`` and ``decade_above`` are the powers of ten around the
     positive values, for a logarithmic one.
     """
@@ -102,8 +111,12 @@ def _kind(trait: traitlets.TraitType[Any, Any]) -> str:
 def transformed(numbers: Array, transform: str) -> Array:
     """Apply one of `TRANSFORMS`; `js/src/drives.ts` has the same."""
     match transform:
-        case "abs":
-            return np.abs(numbers)
+        case "finite":
+            return np.where(np.isfinite(numbers), numbers, 0.0)
+        case "floored":
+            floor = transformed(numbers, "decade_below")
+            sizes = np.abs(numbers)
+            return np.where(np.isfinite(sizes) & (sizes > 0), sizes, floor)
         case "limit" | "minus_limit":
             finite = np.abs(numbers[np.isfinite(numbers)])
             limit = float(finite.max(initial=0.0)) or 1.0

@@ -126,7 +126,7 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
         padding=0.2,
     )
     lab.drive(mark, "x", "steps")
-    lab.drive(mark, "y", quantity)
+    lab.drive(mark, "y", quantity, "finite")
     what = "C[t, k]" if parse(quantity, lab.net).index else "‖C[t, k]‖"
     axes = [
         _axis(across, "source step k; stacked by loss step, dark is early"),
@@ -149,13 +149,14 @@ def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
     )
     lab.drive(up, "min", quantity, "decade_below")
     lab.drive(up, "max", quantity, "decade_above")
+    lab.drive(across, "max", "lags", "limit")
     lab.drive(mark, "x", "lags")
-    lab.drive(mark, "y", quantity, "abs")
+    lab.drive(mark, "y", quantity, "floored")
     axes = [
         _axis(across, "lag |t − k|", tick_format="d"),
         _axis(up, "", side="left", tick_format=".0e", num_ticks=5),
     ]
-    return _figure(lab, f"{wrt} by lag, absolute", [mark], axes, options)
+    return _figure(lab, f"{wrt} by lag, absolute (0 at the bottom)", [mark], axes, options)
 
 
 def _ramp(count: int) -> list[str]:

@@ -243,8 +243,9 @@ class Lab(anywidget.AnyWidget):
             For example ``"gradient[weight_hh_l0]"``, ``"contribution[weight_hh_l0[0,1]]"``,
             ``"adjoint.carried"``, ``"hidden"``, ``"loss"``.
         transform : str
-            "identity", "abs", "limit" and "minus_limit" (the largest absolute value, for the ends
-            of a symmetric scale), "decade_below" and "decade_above" (for a logarithmic one).
+            "identity"; "finite" (0 for what is not); "floored" (absolute values, 0 lifted to the
+            end of the axis), "decade_below" and "decade_above", for a logarithmic scale; "limit"
+            and "minus_limit" (the largest absolute value), for the ends of a symmetric one.
 
         Raises
         ------

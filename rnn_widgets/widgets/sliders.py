@@ -38,13 +38,14 @@ class SliderBinding:
         Without ``send`` a browser is not told, since it knows already.
         """
         slider = self.slider
-        names = () if send else ("value", "min", "max")
-        with silently(slider, *names), slider.hold_trait_notifications():
-            low, high = grown(slider.min, slider.max, value)
-            if (low, high) != (slider.min, slider.max):
+        low, high = grown(slider.min, slider.max, value)
+        # The range goes in a message of its own: with both in one, the browser's slider would
+        # clamp the new value to the old range and report that as a move.
+        if (low, high) != (slider.min, slider.max):
+            with silently(slider, *(() if send else ("min", "max"))):
                 slider.min, slider.max = low, high
-            if not self.only_snapped(value) or send:
-                slider.value = value
+        with silently(slider, *(() if send else ("value",))):
+            slider.value = value
 
 
 def only_snapped(
@@ -66,7 +67,7 @@ def grown(low: float, high: float, value: float) -> tuple[float, float]:
     """A range that contains a value: the old one, or one widened to a rounder bound beyond it."""
     if low <= value <= high:
         return low, high
-    magnitude = 10.0 ** math.floor(math.log10(abs(value))) if value else 1.0
+    magnitude = 10.0 ** math.floor(math.log10(abs(value or 1.0)))
     if value > high:
         return low, math.ceil(value / magnitude) * magnitude
     return math.floor(value / magnitude) * magnitude, high

@@ -1,16 +1,17 @@
 """Test vectors: what the numpy engine computes, for the TypeScript engine to agree with.
 
-``python tests/parity/vectors.py`` rewrites ``vectors/*.json``; `js/test/parity.test.ts` reads them.
+``python tests/parity/vectors.py`` rewrites ``vectors/*.json``, which `js/test/parity.test.ts`
+reads, and ``vectors/lab/*.json``, which `js/test/lab-parity.test.ts` does.
 A result is ``{"scale": s, "values": [...]}``, row by row; ``scale`` is the largest absolute product
 summed, and the engines must agree within 1e-11 of it.
 """
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import lab_vectors
 import numpy as np
+from written import FOLDER, largest, leaves, result, text
 
 from rnn_widgets.core import backward, differences, paths, results
 from rnn_widgets.core.cells import cell, chunk, concat, gru_cell, lstm_cell, rnn_cell, unary
@@ -20,7 +21,6 @@ from rnn_widgets.core.ops import Array
 from rnn_widgets.core.program import Program, Truncation
 from rnn_widgets.core.template import Template
 
-FOLDER = Path(__file__).parent / "vectors"
 TOP = 3
 
 
@@ -171,42 +171,18 @@ def _refolds() -> list[tuple[str, Program, dict[str, Any], Program]]:
     ]
 
 
-def _leaves(family: str, program: Program, rng: np.random.Generator) -> dict[str, Array]:
-    spread = 4.0 if family == "saturated" else 0.8
-    values = {}
-    for name, shape in program.leaves.items():
-        if name == "target" and program.loss == "cross_entropy":
-            values[name] = rng.integers(0, program.output_size, shape).astype(float)
-        elif family == "ties":  # products of these are exact, so that ties are
-            values[name] = rng.choice([-1.0, -0.5, 0.5, 1.0], shape)
-        else:
-            values[name] = np.round(rng.normal(0, spread, shape), 3)
-    return values
-
-
-def _result(array: Any, scale: float) -> dict[str, Any]:
-    """Numbers without the digits that are rounding errors in any case."""
-    scale = float(f"{max(scale, 1e-300):.3g}")
-    digits = 14 - int(np.floor(np.log10(scale)))
-    return {"scale": scale, "values": [round(v, digits) + 0.0 for v in np.ravel(array).tolist()]}
-
-
-def _largest(array: Array) -> float:
-    return float(np.abs(array).max(initial=0.0))
-
-
 def _expected(family: str, program: Program, rng: np.random.Generator) -> dict[str, Any]:
     """Leaf values and everything that follows from them."""
-    values = _leaves(family, program, rng)
+    values = leaves(family, program, rng)
     trace = forward(program, values)
-    scale = max(1.0, *(_largest(array) for block in trace.blocks for array in block.nodes))
+    scale = max(1.0, *(largest(array) for block in trace.blocks for array in block.nodes))
     recurrent = [block for block in trace.blocks if block.block.recurrent]
     made: dict[str, Any] = {
         "values": {name: np.ravel(array).tolist() for name, array in values.items()},
-        "losses": _result(trace.losses, scale),
-        "outputs": _result(trace.output, scale),
+        "losses": result(trace.losses, scale),
+        "outputs": result(trace.output, scale),
         "states": [
-            {s: _result(array, scale) for s, array in block.states.items()} for block in recurrent
+            {s: result(array, scale) for s, array in block.states.items()} for block in recurrent
         ],
         **_backward(family, program, trace, rng),
         "jacobians": [_jacobians(program, block) for block in recurrent],
@@ -217,7 +193,7 @@ def _expected(family: str, program: Program, rng: np.random.Generator) -> dict[s
         # Two losses are subtracted and divided by 2ε.
         scale = max(1.0, float(np.abs(trace.losses).sum())) / (2 * differences.STEP)
         made["differences"] = {
-            name: {**_result(found.values[name], scale), "kinks": found.kinks[name].any().item()}
+            name: {**result(found.values[name], scale), "kinks": found.kinks[name].any().item()}
             for name in names
         }
     return made
@@ -229,7 +205,7 @@ def _backward(
     """Gradients, adjoints, terms, and C[t, k] of the first and last entry of every parameter."""
     swept, bound = (backward.sweep(program, trace, magnitude=m) for m in (False, True))
     gradients = backward.gradients(program, swept)
-    scales = {name: _largest(g) for name, g in backward.gradients(program, bound).items()}
+    scales = {name: largest(g) for name, g in backward.gradients(program, bound).items()}
     made = backward.contributions(program, swept)
     chosen = [
         (leaf, entry)
@@ -240,14 +216,14 @@ def _backward(
     found, most = (results.adjoints(program, trace, s) for s in (swept, bound))
     states = [("h", found, most)] + ([("c", found.cell, most.cell)] if found.cell else [])
     return {
-        "gradients": {name: _result(g, scales[name]) for name, g in gradients.items()},
+        "gradients": {name: result(g, scales[name]) for name, g in gradients.items()},
         "contributions": [
-            {"leaf": leaf, "entry": list(entry), **_result(made[leaf][(..., *entry)], scales[leaf])}
+            {"leaf": leaf, "entry": list(entry), **result(made[leaf][(..., *entry)], scales[leaf])}
             for leaf, entry in chosen
         ],
-        "whole": {"leaf": whole, **_result(made[whole], scales[whole])},
+        "whole": {"leaf": whole, **result(made[whole], scales[whole])},
         "adjoints": {
-            f"{state}.{kind}": _result(getattr(these, kind), _largest(those.total))
+            f"{state}.{kind}": result(getattr(these, kind), largest(those.total))
             for state, these, those in states
             for kind in ("direct", "carried", "total")
         },
@@ -288,8 +264,8 @@ def _terms(
         "count": str(ranked.count),
         "paths": [" | ".join(term.path) for term in ranked],
         "labels": [" | ".join(label for label, _ in term.factors) for term in ranked],
-        "factors": _result([x for term in ranked for _, x in term.factors], 1.0),
-        "numbers": _result(
+        "factors": result([x for term in ranked for _, x in term.factors], 1.0),
+        "numbers": result(
             [*(term.value for term in ranked), ranked.total, ranked.remainder, ranked.gross],
             max(scales[leaf], ranked.gross),
         ),
@@ -302,15 +278,15 @@ def _jacobians(program: Program, trace: Any) -> dict[str, Any]:
     last = program.seq_len - 1
     t, k = (0, last) if trace.block.reverse else (last, 0)
     middle = program.seq_len // 2
-    scale = max(1.0, *(_largest(jacobians[i]) for i in range(len(jacobians))))
+    scale = max(1.0, *(largest(jacobians[i]) for i in range(len(jacobians))))
     product = jacobians.product(t, k)
     return {
         "step": middle,
-        "jacobian": _result(jacobians[middle], scale),
-        "blocks": {name: _result(part, scale) for name, part in jacobians.blocks(middle).items()},
+        "jacobian": result(jacobians[middle], scale),
+        "blocks": {name: result(part, scale) for name, part in jacobians.blocks(middle).items()},
         "ends": [t, k],
-        "product": _result(product, max(scale, _largest(product))),
-        "singular_values": _result(jacobians.singular_values(t, k), max(scale, _largest(product))),
+        "product": result(product, max(scale, largest(product))),
+        "singular_values": result(jacobians.singular_values(t, k), max(scale, largest(product))),
     }
 
 
@@ -333,16 +309,10 @@ def generate() -> dict[str, list[dict[str, Any]]]:
         }
         for name, before, changes, after in _refolds()
     ]
-    return files
-
-
-def text(cases: list[dict[str, Any]]) -> str:
-    """A file: one case a line."""
-    lines = [json.dumps(c, ensure_ascii=False, separators=(",", ":")) for c in cases]
-    return "[\n" + ",\n".join(lines) + "\n]\n"
+    return files | lab_vectors.generate()
 
 
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "lab").mkdir(parents=True, exist_ok=True)
     for name, cases in generate().items():
         (FOLDER / f"{name}.json").write_text(text(cases), encoding="utf-8")

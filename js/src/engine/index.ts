@@ -1,6 +1,6 @@
 /** The engine: a tiny recurrent network's numbers as pure functions, without the DOM. */
 
-export { centralDifferences, type Differences } from "./differences";
+export { centralDifference, centralDifferences, type Differences } from "./differences";
 export {
   type ForwardPass,
   forward,

@@ -13,6 +13,7 @@ import {
   type Values,
 } from "./forward";
 import { StateJacobians } from "./jacobians";
+import { unknown } from "./names";
 import type { Program } from "./program";
 import { adjoints, contribution, gradients, type Sweep, sweep } from "./sweep";
 
@@ -81,11 +82,11 @@ function leavesFor(kind: string, program: Program): Readonly<Record<string, read
 
 /** Read an entry such as `weight_hh_l0[0,1]`; without brackets `index` is empty. */
 export function parseEntry(text: string, leaves: Readonly<Record<string, readonly number[]>>) {
-  const match = /^\s*([A-Za-z_][\w.]*)\s*(?:\[([^[\]]*)\])?\s*$/.exec(text);
+  const match = /^\s*([^\s[\]]+)\s*(?:\[([^[\]]*)\])?\s*$/.exec(text);
   if (!match) throw new Error(`an entry is written like "weight_hh_l0[0,1]", not "${text}"`);
   const [, leaf, brackets] = match;
+  if (!Object.hasOwn(leaves, leaf)) throw unknown("leaf", leaf, Object.keys(leaves));
   const shape = leaves[leaf];
-  if (!shape) throw unknown("leaf", leaf, Object.keys(leaves));
   if (brackets === undefined) return { leaf, index: [] };
   const index = brackets.split(",").map(wholeNumber);
   if (index.length !== shape.length || !index.every((i, axis) => i >= 0 && i < shape[axis])) {
@@ -98,13 +99,9 @@ export function parseEntry(text: string, leaves: Readonly<Record<string, readonl
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\s*-?\d+\s*$/.test(text))
+  if (!/^\s*[+-]?\d+\s*$/.test(text))
     throw new Error(`an index is made of whole numbers, not [${text}]`);
   return Number(text);
-}
-
-function unknown(what: string, name: string, names: readonly string[]): Error {
-  return new Error(`there is no ${what} "${name}"; there are: ${names.join(", ")}`);
 }
 
 function rowOf(known: Row, suffix: string | undefined, program: Program): number {
@@ -185,6 +182,20 @@ export class Results {
   get gradients(): Record<string, Float64Array> {
     this.found ??= gradients(this.sweep);
     return this.found;
+  }
+
+  /** The first step (0-based) with a value that is not finite, null if all are. */
+  get overflow(): number | null {
+    const { program, trace } = this;
+    let first = program.seqLen;
+    program.blocks.forEach(({ template, widths }, b) => {
+      template.nodes.forEach(({ op }, i) => {
+        if (op === "param") return;
+        const bad = nodeValues(trace, b, i).findIndex((x) => !Number.isFinite(x));
+        if (bad >= 0) first = Math.min(first, Math.floor(bad / widths[i]));
+      });
+    });
+    return first < program.seqLen ? first : null;
   }
 
   /** The numbers of a quantity; its text is validated. */

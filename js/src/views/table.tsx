@@ -26,8 +26,10 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
   lab.revision.value; // what this view follows
   const { program, gradients } = lab.results;
   const compared = Object.keys(compare).length > 0;
+  const finite = Object.values(gradients).every((gradient) => gradient.every(Number.isFinite));
   return (
     <div class="rw-table">
+      {!finite && <p class="rw-notice">{overflowText(lab)}</p>}
       <div class="rw-scroll">
         <table>
           <caption>Which gradient is which: ∂L by every leaf, under its names</caption>
@@ -63,9 +65,20 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
           </tbody>
         </table>
       </div>
+      {lab.kernel.state.value === "gone" && (
+        <p class="rw-notice">
+          The kernel has stopped: the page works on, but Python does not follow.
+        </p>
+      )}
       <AccountingLine account={lab.accounting.account.value} kernel={lab.kernel.state.value} />
     </div>
   );
+}
+
+function overflowText({ results }: LiveLab): string {
+  const step = results.overflow;
+  const where = step === null ? "on the way back" : `at step t = ${step + 1}`;
+  return `Overflow: numbers grow beyond what a computer holds, first ${where}. What depends on them is not a number.`;
 }
 
 function Entries(props: {
@@ -123,7 +136,7 @@ function distance(mine: Float64Array, given: Float64Array): string {
 const WITHOUT_TORCH: Record<KernelState, string> = {
   live: "asking the kernel …",
   silent: "the kernel does not answer; the page works on",
-  gone: "missing: the kernel has stopped; the page works on",
+  gone: "missing: the kernel has stopped",
 };
 
 function AccountingLine({ account, kernel }: { account: Account | null; kernel: KernelState }) {
