@@ -1,5 +1,5 @@
 # make lab opens the explorer, make test runs every check. Both set up what they need first.
-.PHONY: lab test check unit notebooks browser bench vectors build setup chromium clean
+.PHONY: lab test check unit notebooks browser outputs bench vectors build setup chromium clean
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -38,6 +38,11 @@ notebooks: setup
 
 browser: setup chromium
 	pytest tests/browser
+
+# Run the tutorials and keep their outputs, which nbval then compares.
+outputs: setup
+	jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
+		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False
 
 bench: setup
 	pytest tests/benchmarks --benchmark-enable --benchmark-only

@@ -1,4 +1,4 @@
-"""The grammar of derived quantities: ``gradient[weight_hh_l0]``, ``adjoint.carried``, ``jacobian[2,0]``.
+"""The grammar of derived quantities: ``gradient[x]``, ``adjoint.carried``, ``jacobian[2,0]``.
 
 One table, ``core/quantities.json``, names them for Python and for the browser alike. With several
 layers or directions, quantities of a recurrent layer carry its suffix as parameters do:
@@ -70,7 +70,7 @@ def parse(text: str, net: Network) -> Quantity:
     ValueError
         If the text is not of the form ``name`` or ``name[argument]``.
     """
-    match = _FORM.fullmatch(text) if isinstance(text, str) else None
+    match = _FORM.fullmatch(str(text))
     if match is None:
         raise ValueError(f"a quantity is written like 'gradient[weight_hh_l0]', not {text!r}")
     name, suffix, argument = match.groups()
@@ -115,7 +115,9 @@ def _row(name: str, suffix: str | None, net: Network) -> int:
         options = ", ".join(name + layer for layer in layers)
         raise ValueError(f"the network has several layers or directions: name one of {options}")
     if suffix is not None and suffix not in layers:
-        raise IndexError(f"{name}{suffix} does not exist; there is {name}{f', {name}'.join(layers)}")
+        raise IndexError(
+            f"{name}{suffix} does not exist; there is {name}{f', {name}'.join(layers)}"
+        )
     return layers.index(suffix) if suffix else 0
 
 
@@ -158,9 +160,11 @@ def evaluate(quantity: Quantity, net: Network) -> Array:
         if index:
             return np.asarray(full[(slice(None),) * steps + index])
         with np.errstate(all="ignore"):
-            return np.sqrt((full**2).sum(axis=tuple(range(steps, full.ndim))))
+            norms: Array = np.sqrt((full**2).sum(axis=tuple(range(steps, full.ndim))))
+        return norms
     if name in ("steps", "lags"):
-        return np.arange(net.program.seq_len) + (1.0 if name == "steps" else 0.0)
+        first = 1.0 if name == "steps" else 0.0
+        return np.arange(net.program.seq_len, dtype=np.float64) + first
     if name in ("hidden", "cell"):
         return _row_of(getattr(net.forward(), name), quantity, net)
     if name == "node":
@@ -176,9 +180,11 @@ def evaluate(quantity: Quantity, net: Network) -> Array:
         quantity.row // net.program.directions, net.program.blocks[quantity.row].reverse
     )
     if name == "jacobian":
-        return jacobians.product(*quantity.steps) if len(quantity.steps) == 2 else jacobians[
-            quantity.steps[0]
-        ]
+        return (
+            jacobians.product(*quantity.steps)
+            if len(quantity.steps) == 2
+            else jacobians[quantity.steps[0]]
+        )
     return jacobians.singular_values(*quantity.steps)
 
 

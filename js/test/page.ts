@@ -21,7 +21,11 @@ export class Model {
   /** What was set by `set_state`, in order. */
   readonly states: Record<string, unknown>[] = [];
   readonly sent: unknown[] = [];
-  saved = 0;
+  /** What was saved to the kernel, message by message. */
+  readonly saved: Record<string, unknown>[] = [];
+  /** What views have set and not saved. */
+  _buffered_state_diff: Record<string, unknown> = {};
+  private fromKernel = false;
 
   constructor(
     readonly model_id: string,
@@ -39,13 +43,22 @@ export class Model {
       (name) => JSON.stringify(this.attributes[name]) !== JSON.stringify(changes[name]),
     );
     Object.assign(this.attributes, changes);
+    for (const name of this.fromKernel ? [] : changed) {
+      this._buffered_state_diff[name] = changes[name];
+    }
     for (const name of changed) this.trigger(`change:${name}`, this, this.attributes[name]);
     if (changed.length) this.trigger("change", this);
   }
 
   set_state(state: Record<string, unknown>): void {
     this.states.push(state);
-    this.set(state);
+    const outer = this.fromKernel;
+    this.fromKernel = true;
+    try {
+      this.set(state);
+    } finally {
+      this.fromKernel = outer;
+    }
   }
 
   on(event: string, act: Listener["act"], owner?: unknown): void {
@@ -70,7 +83,9 @@ export class Model {
   }
 
   save_changes(): void {
-    this.saved++;
+    const changes = this._buffered_state_diff;
+    this._buffered_state_diff = {};
+    if (this.comm_live && Object.keys(changes).length) this.saved.push(changes);
   }
 }
 
@@ -136,6 +151,27 @@ export interface DriveSpec {
   readonly trait?: string;
   readonly kind?: string;
   readonly transform?: string;
+}
+
+export const SLIDER: SliderSpec = { id: "slider", leaf: "weight_hh_l0", index: [0, 1] };
+export const TWIN: SliderSpec = { ...SLIDER, id: "twin" };
+export const INPUT: SliderSpec = { id: "input", leaf: "x", index: [2, 0] };
+export const MARK: DriveSpec = { id: "mark", quantity: "gradient[bias_ih_l0]" };
+export const LAST: DriveSpec = {
+  id: "last",
+  quantity: "value[x[2,0]]",
+  kind: "number",
+  trait: "level",
+};
+
+/** Numbers of a driven trait. */
+export function shown(model: Model, trait = "color"): number[] {
+  return [...(model.get(trait) as Float64Array)];
+}
+
+/** How often the lab has set a model's traits. */
+export function drawn(model: Model): number {
+  return model.states.length;
 }
 
 const INITIALIZE = Symbol("anywidget.initialize");

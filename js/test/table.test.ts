@@ -2,9 +2,8 @@
 /** The table of gradients and the accounting line under it. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { moved, network, numbers, Page, type SliderSpec, settle, shorter } from "./page";
+import { moved, network, numbers, Page, SLIDER, settle, shorter } from "./page";
 
-const SLIDER: SliderSpec = { id: "slider", leaf: "weight_hh_l0", index: [0, 1] };
 const ASKED = 300;
 
 let page: Page;
@@ -106,7 +105,10 @@ describe("each gradient", () => {
 describe("an overflow", () => {
   test.each([
     ["at step t = 2", { weight_ih_l0: [1e200, -1e200, 0, 0], x: [0, 0, 1e200, 1e200, 0, 0] }],
-    ["on the way back", { weight_ih_l0: [0, 0, 0, 0], x: Array(6).fill(1e200), v: Array(6).fill(1e200) }],
+    [
+      "on the way back",
+      { weight_ih_l0: [0, 0, 0, 0], x: Array(6).fill(1e200), v: Array(6).fill(1e200) },
+    ],
   ])("is told %s", async (where, changes) => {
     expect(text(".rw-notice")).toBeUndefined();
     page.lab.set("_network", network(changes));
@@ -121,7 +123,7 @@ describe("an entry of a parameter", () => {
     entry("bias_ih_l0[1]").click();
     await settle();
     expect(page.lab.get("selection")).toBe("bias_ih_l0[1]");
-    expect(page.lab.saved).toBe(1);
+    expect(page.lab.saved).toEqual([{ selection: "bias_ih_l0[1]" }]);
     const pressed = [...el.querySelectorAll("[aria-pressed=true]")];
     expect(pressed).toEqual([entry("bias_ih_l0[1]")]);
   });
@@ -130,7 +132,7 @@ describe("an entry of a parameter", () => {
     page.lab.set("selection", "bias_hh_l0[0]");
     await settle();
     expect(entry("bias_hh_l0[0]").getAttribute("aria-pressed")).toBe("true");
-    expect(page.lab.saved).toBe(0);
+    expect(page.lab.saved).toEqual([]);
   });
 
   test("is a button, other entries are not", () => {
@@ -153,6 +155,14 @@ describe("the account", () => {
     await vi.advanceTimersByTimeAsync(100);
     expect(el.querySelector(".rw-moving")).toBeNull();
     expect(page.sent("confirm")).toHaveLength(1);
+  });
+
+  test("is withdrawn as soon as something moves", async () => {
+    await vi.advanceTimersByTimeAsync(ASKED);
+    expect(el.querySelector("[data-witness]")).not.toBeNull();
+    page.at("slider").set("value", 1.5);
+    await settle();
+    expect(el.querySelector("[data-witness]")).toBeNull();
   });
 
   test("has the sum of contributions and central differences, then torch's word", async () => {

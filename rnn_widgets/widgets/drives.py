@@ -32,9 +32,9 @@ class Drive:
 
     ``kind`` says what the trait holds: "array" (a bqplot array), "list", "number" or "text".
     ``transform`` is one of `TRANSFORMS`: ``finite`` puts 0 for what is not finite, which bqplot
-    cannot draw; ``floored`` takes absolute values and puts ``decade_below`` for 0; ``limit`` is the largest absolute value (1 if that is 0),
-    for a symmetric scale; ``decade_below`` and ``decade_above`` are the powers of ten around the
-    positive values, for a logarithmic one.
+    cannot draw; ``floored`` takes absolute values and puts ``decade_below`` for 0; ``limit`` is
+    the largest absolute value (1 if that is 0), for a symmetric scale; ``decade_below`` and
+    ``decade_above`` are the powers of ten around the values, for a logarithmic one.
     """
 
     widget: Widget

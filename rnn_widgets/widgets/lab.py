@@ -14,24 +14,16 @@ from ipywidgets import widget_serialization
 
 from rnn_widgets.core.names import parse_entry
 from rnn_widgets.core.values import array
-from rnn_widgets.interop import names
 from rnn_widgets.network import Network
 
 from . import drives
 from .bundle import bundle
 from .drives import Drive
 from .sliders import SliderBinding, grown
+from .state import first_entry, network_to_json, recurrent, witness
 from .sync import current_cell, from_front_end, silently
 
 LEASE_SECONDS = 12.0  # the page renews it every 4 seconds
-
-
-def _network_to_json(net: Network, lab: Lab) -> dict[str, Any]:
-    also: dict[str, list[str]] = {}
-    for alias in names.aliases(net.program):
-        also.setdefault(alias.leaf, []).append(f"{alias.framework}: {alias.name}")
-    values = {name: value.tolist() for name, value in net.values.items()}
-    return {**net.program.to_json(), "values": values, "aliases": also}
 
 
 class Lab(anywidget.AnyWidget):
@@ -57,15 +49,15 @@ class Lab(anywidget.AnyWidget):
 
     _esm = bundle("lab.js")
     _css = bundle("lab.css")
-    _view_name = traitlets.Unicode(None, allow_none=True).tag(sync=True)
+    _view_name: Any = traitlets.Unicode(None, allow_none=True).tag(sync=True)
 
-    _network = traitlets.Instance(Network).tag(sync=True, to_json=_network_to_json)
+    _network = traitlets.Instance(Network).tag(sync=True, to_json=network_to_json)
     """The program and the exact numbers. Written by Python only; read through `net`."""
 
-    _sliders = traitlets.List().tag(sync=True, **widget_serialization)
+    _sliders: Any = traitlets.List().tag(sync=True, **widget_serialization)
     """Which slider moves which entry: {slider, leaf, index}. Written by Python only."""
 
-    _drives = traitlets.List().tag(sync=True, **widget_serialization)
+    _drives: Any = traitlets.List().tag(sync=True, **widget_serialization)
     """Which trait shows which quantity: {widget, trait, quantity, kind, transform}."""
 
     selection = traitlets.Unicode().tag(sync=True)
@@ -83,7 +75,7 @@ class Lab(anywidget.AnyWidget):
         self._silent = False
         if not isinstance(net, Network):
             raise TypeError(f"a lab needs a Network, such as rw.rnn(2, 3, 4), not {net!r}")
-        super().__init__(_network=net, selection=_first_entry(net))
+        super().__init__(_network=net, selection=first_entry(net))
         self.on_msg(self._on_message)
         self._replace_earlier_run()
 
@@ -220,7 +212,7 @@ class Lab(anywidget.AnyWidget):
                     if same and other is not binding:
                         other.show(binding.slider.value, send=not here)
             if here:
-                # The browser that moved the slider has drawn it; a late echo would undo newer moves.
+                # Its browser has drawn the move; a late echo would undo newer ones.
                 with silently(self, "_network"):
                     self._network = net
             else:
@@ -254,9 +246,9 @@ class Lab(anywidget.AnyWidget):
         """
         with self._lock:
             drive = drives.make(widget, trait, quantity, transform, self.net)
-            self._driven = [
-                d for d in self._driven if (d.widget, d.trait) != (widget, trait)
-            ] + [drive]
+            self._driven = [d for d in self._driven if (d.widget, d.trait) != (widget, trait)] + [
+                drive
+            ]
             self._drives = [d.to_json() for d in self._driven]
             setattr(widget, trait, drive.value(self.net))
 
@@ -276,7 +268,7 @@ class Lab(anywidget.AnyWidget):
         """
         from .figures import heatmap
 
-        return heatmap(self, wrt or _recurrent(self.net), **options)
+        return heatmap(self, wrt or recurrent(self.net), **options)
 
     def bars(self, wrt: str | None = None, **options: Any) -> ipywidgets.DOMWidget:
         """What each source step adds to the gradient, stacked by loss step; arguments as `heatmap`.
@@ -287,7 +279,7 @@ class Lab(anywidget.AnyWidget):
         """
         from .figures import bars
 
-        return bars(self, wrt or _recurrent(self.net), **options)
+        return bars(self, wrt or recurrent(self.net), **options)
 
     def lag_plot(self, wrt: str | None = None, **options: Any) -> ipywidgets.DOMWidget:
         """What each lag |t − k| adds, in absolute value on a log axis; arguments as `heatmap`.
@@ -298,7 +290,7 @@ class Lab(anywidget.AnyWidget):
         """
         from .figures import lag_plot
 
-        return lag_plot(self, wrt or _recurrent(self.net), **options)
+        return lag_plot(self, wrt or recurrent(self.net), **options)
 
     def jacobian_map(
         self, t: int | None = None, k: int | None = None, layer: str = "", **options: Any
@@ -323,7 +315,9 @@ class Lab(anywidget.AnyWidget):
         from .figures import jacobian_map
 
         step = self.net.program.seq_len - 1 if t is None else t
-        return jacobian_map(self, f"jacobian{layer}[{step}{'' if k is None else f',{k}'}]", **options)
+        return jacobian_map(
+            self, f"jacobian{layer}[{step}{'' if k is None else f',{k}'}]", **options
+        )
 
     def table(self, compare: dict[str, Any] | None = None) -> ipywidgets.DOMWidget:
         """Every gradient under its names, with the accounting line of the selected entry.
@@ -378,22 +372,9 @@ class Lab(anywidget.AnyWidget):
                 self._attached_until = 0.0
                 self._refresh()
             elif kind == "confirm":
-                self.send(self._witness(content.get("id")))
+                self.send(witness(self.net, content.get("id")))
             else:
                 raise ValueError(f"an unknown message came from the browser: {content!r:.200}")
-
-    def _witness(self, request: Any) -> dict[str, Any]:
-        from rnn_widgets.interop.witness import autograd
-
-        net = self.net
-        return {
-            "kind": "witness",
-            "id": request,
-            "values": {name: value.tolist() for name, value in net.values.items()},
-            "gradients": {
-                name: _plain(value) for name, value in autograd(net.program, net.values).items()
-            },
-        }
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take a browser's message; one that is refused leaves the state, here and there."""
@@ -444,10 +425,10 @@ class Lab(anywidget.AnyWidget):
 
 
 class SelectionError(traitlets.TraitError, ValueError):
-    """What was selected is no parameter entry. Traitlets takes back only what a TraitError refuses."""
+    """The selection is no parameter entry (traitlets takes back only what a TraitError refuses)."""
 
 
-class _muted:  # noqa: N801 (used as a statement)
+class _muted:
     """While it lasts, slider observers take no notice: the lab itself is moving sliders."""
 
     def __init__(self, lab: Lab) -> None:
@@ -458,23 +439,3 @@ class _muted:  # noqa: N801 (used as a statement)
 
     def __exit__(self, *_: object) -> None:
         self._lab._silent = self._outer
-
-
-def _plain(value: Any) -> Any:
-    """Numbers as JSON has them; what is not finite as None."""
-    return np.where(np.isfinite(value), value, None).tolist()
-
-
-def _recurrent(net: Network) -> str:
-    """The parameter that figures show by default: the first that is square in H, or the first."""
-    hidden = net.program.hidden_size
-    names = net.program.parameters
-    preferred = [n for n in names if n.startswith("weight_hh")] or [
-        n for n, shape in names.items() if shape == (hidden, hidden)
-    ]
-    return (preferred or list(names))[0]
-
-
-def _first_entry(net: Network) -> str:
-    name = _recurrent(net)
-    return f"{name}[{','.join('0' for _ in net.program.parameters[name])}]"

@@ -48,9 +48,7 @@ class SliderBinding:
             slider.value = value
 
 
-def only_snapped(
-    report: float, exact: float, low: float, high: float, step: float | None
-) -> bool:
+def only_snapped(report: float, exact: float, low: float, high: float, step: float | None) -> bool:
     """Whether a reported value is the exact one, or the exact one rounded to the slider's grid."""
     tolerance = 1e-9 * (high - low)
     if abs(report - exact) <= tolerance:

@@ -43,6 +43,6 @@ def current_cell() -> tuple[str, str] | None:
     except ImportError:
         return None
     shell: Any = get_ipython()
-    parent = getattr(shell, "get_parent", dict)() if shell is not None else {}
+    parent: dict[str, Any] = getattr(shell, "get_parent", dict)() if shell is not None else {}
     cell = parent.get("metadata", {}).get("cellId")
     return (cell, parent["header"]["msg_id"]) if cell else None

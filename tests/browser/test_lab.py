@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from .conftest import OpenNotebook, Server, watch_errors
 
@@ -64,8 +64,9 @@ def slider_value(notebook: OpenNotebook) -> float:
 def agrees(notebook: OpenNotebook) -> None:
     """Python, page and torch show the same numbers."""
     notebook.wait_for(
-        lambda: notebook.python("float(lab.net.values['weight_hh_l0'][0, 1])")
-        == slider_value(notebook),
+        lambda: (
+            notebook.python("float(lab.net.values['weight_hh_l0'][0, 1])") == slider_value(notebook)
+        ),
         "Python's lab.net has what the slider shows",
     )
     truth = expected(notebook)
@@ -158,7 +159,8 @@ def test_torch_confirms_when_the_move_ends(open_lab: Opener) -> None:
     shown = float(cell.get_attribute("title").replace("−", "-"))
     assert shown == pytest.approx(truth[2, 1], abs=1e-13)
     notebook.wait_for(
-        lambda: notebook.python("lab.selection") == "weight_hh_l0[2,1]", "Python knows the selection"
+        lambda: notebook.python("lab.selection") == "weight_hh_l0[2,1]",
+        "Python knows the selection",
     )
 
 
@@ -186,7 +188,8 @@ def test_after_a_reload(open_lab: Opener, lab_server: Server) -> None:
     notebook.handle(ENTRY).first.focus()
     notebook.page.keyboard.press("End")
     notebook.wait_for(
-        lambda: notebook.python("float(lab.net.values['weight_hh_l0'][0, 1])") == 2.0, "Python knows"
+        lambda: notebook.python("float(lab.net.values['weight_hh_l0'][0, 1])") == 2.0,
+        "Python knows",
     )
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     again = OpenNotebook(notebook.page, f"{lab_server.url}lab/tree/reload.ipynb")
@@ -205,7 +208,9 @@ def test_running_the_cell_again_leaves_one_lab(open_lab: Opener) -> None:
     notebook.run_cell(1)
     notebook.run_cell(2)
     assert notebook.python("lab.model_id") != first
-    alive = "[type(w).__name__ for w in __import__('ipywidgets').widgets.widget._instances.values()]"
+    alive = (
+        "[type(w).__name__ for w in __import__('ipywidgets').widgets.widget._instances.values()]"
+    )
     assert notebook.python(f"{alive}.count('Lab')") == 1
     # js/test/live.test.ts counts the listeners of a closed lab; here the page goes on as if alone.
     notebook.handle(ENTRY).first.focus()
@@ -245,9 +250,9 @@ def test_two_tabs_do_not_fight(
     page = context.new_page()
     errors = watch_errors(page)
     other = OpenNotebook(page, f"{lab_server.url}lab/tree/tabs.ipynb")
-    expect(other.handle(ENTRY).first).to_have_attribute("title", notebook.handle(
-        ENTRY
-    ).first.get_attribute("title"))
+    expect(other.handle(ENTRY).first).to_have_attribute(
+        "title", notebook.handle(ENTRY).first.get_attribute("title")
+    )
     for mover, watcher in ((notebook, other), (other, notebook), (notebook, other)):
         mover.page.bring_to_front()
         mover.handle(ENTRY).first.focus()

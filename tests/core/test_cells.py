@@ -231,6 +231,42 @@ def test_numbers_of_numpy_are_numbers() -> None:
     assert net.forward().output.item() == 2 * 10 + 0.5 - 3 * 2
 
 
+@pytest.mark.parametrize(
+    ("equations", "by_hand"),
+    [
+        (lambda p, x, h: p.W @ x + 3, 10 + 3),
+        (lambda p, x, h: 3 + p.W @ x, 3 + 10),
+        (lambda p, x, h: p.W @ x - 3, 10 - 3),
+        (lambda p, x, h: 3 - p.W @ x, 3 - 10),
+        (lambda p, x, h: p.W @ x * 3, 10 * 3),
+        (lambda p, x, h: 3 * (p.W @ x), 3 * 10),
+        (lambda p, x, h: p.W @ x / 4, 10 / 4),
+        (lambda p, x, h: -(p.W @ x), -10),
+        (lambda p, x, h: p.W @ x + h, 10 + 2),
+        (lambda p, x, h: p.W @ x - h, 10 - 2),
+        (lambda p, x, h: h - p.W @ x, 2 - 10),
+        (lambda p, x, h: p.W @ x * h, 10 * 2),
+        (lambda p, x, h: ops.relu(p.W @ x - 11) + ops.relu(h), 2),
+        (lambda p, x, h: ops.tanh(p.W @ x - 9.5), np.tanh(0.5)),
+        (lambda p, x, h: ops.sigmoid(p.W @ x - 10 + h), 1 / (1 + np.exp(-2))),
+    ],
+)
+def test_equations_compute_what_they_say(equations: Any, by_hand: float) -> None:
+    net = rw.custom(traced(equations), 1, 1, 1).replace(W_l0=[[5]], x=[[2]], h0=[2])
+    assert net.forward().output.item() == pytest.approx(by_hand, rel=1e-15)
+
+
+def test_chunk_and_concat_keep_their_order() -> None:
+    def equations(p: Any, x: Any, h: Any) -> Any:
+        top, bottom = ops.chunk(p.W, 2)
+        first, second, third = ops.chunk(ops.concat(top @ x, bottom @ x, h), 3)
+        return first + 10 * second + 100 * third
+
+    net = rw.custom(traced(equations, W=("2*H", "I")), 1, 2, 1)
+    net = net.replace(W_l0=[[1], [2], [3], [4]], x=[[1]], h0=[5, 6])
+    assert_allclose(net.forward()["h"][0], [1 + 30 + 500, 2 + 40 + 600], rtol=0)
+
+
 @pytest.mark.parametrize("cell", CUSTOM, ids=lambda cell: cell.name)
 def test_a_cell_is_named_after_its_function_and_names_its_states(cell: Any) -> None:
     assert [cell.nodes[out].name for out in cell.outputs] == list(cell.states)

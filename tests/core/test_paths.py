@@ -136,6 +136,15 @@ def test_one_term_worked_by_hand() -> None:
     assert term.value == pytest.approx(np.prod(by_hand), rel=1e-14)
 
 
+def test_the_initial_state_is_written_as_step_zero() -> None:
+    net = stirred(rw.rnn(1, 2, 3, bidirectional=True), 1)
+    for leaf, step in (("weight_hh_l0", 0), ("weight_hh_l0_reverse", 2)):
+        suffix = leaf.removeprefix("weight_hh")
+        label, number = net.terms(f"{leaf}[0,1]", step, step)[0].factors[-1]
+        assert label == f"h{suffix}₀[1]"
+        assert number == net.values["h0"][int(leaf.endswith("reverse")), 1]
+
+
 def test_a_mean_writes_its_weight() -> None:
     net = rw.rnn(1, 1, 4, loss="mse", loss_steps=[1, 3])
     label, number = net.terms("bias_ih_l0[0]", 3, 3)[0].factors[0]

@@ -284,7 +284,7 @@ def _snaps(rng: np.random.Generator) -> list[list[float | str | bool | None]]:
     for step in (0.01, 0.1, 0.25, 1 / 3, 1.0, None):
         for low, high in ((-2.0, 2.0), (-0.05, 0.3)):
             grid = step or 0.01
-            for exact in (0.0, *np.round(rng.uniform(1.4 * low, 1.4 * high, 2), 5).tolist()):
+            for exact in (0.0, 1.2 * high, round(rng.uniform(1.4 * low, high), 5)):
                 nearest = low + round((min(max(exact, low), high) - low) / grid) * grid
                 for report in (
                     exact,

@@ -1,5 +1,7 @@
 """Figures and drives: what they show, and who draws them."""
 
+import base64
+
 import bqplot
 import ipywidgets
 import nbformat
@@ -187,12 +189,9 @@ def test_an_executed_notebook_stores_the_right_picture():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
-    (mark,) = [m["state"] for m in state.values() if m["model_name"] == "GridHeatMapModel"]
-    buffers = [m for m in state.values() if m["model_name"] == "GridHeatMapModel"][0]["buffers"]
-    import base64
-
-    (data,) = [b for b in buffers if b["path"][0] == "color"]
-    color = np.frombuffer(base64.b64decode(data["data"])).reshape(mark["color"]["shape"])
+    (mark,) = [m for m in state.values() if m["model_name"] == "GridHeatMapModel"]
+    (data,) = [b for b in mark["buffers"] if b["path"][0] == "color"]
+    color = np.frombuffer(base64.b64decode(data["data"])).reshape(mark["state"]["color"]["shape"])
     net = rw.rnn(2, 3, 4)
     weight = net.values["weight_hh_l0"].copy()
     weight[0, 1] = 1.75

@@ -51,7 +51,10 @@ def test_set_sends_sliders_before_the_network(browser):
     order = []
     for widget in (lab, slider):
         send = widget.comm.publish_msg
-        widget.comm.publish_msg = lambda *a, _w=widget, _s=send, **k: (order.append(_w), _s(*a, **k))
+        widget.comm.publish_msg = lambda *a, _w=widget, _s=send, **k: (
+            order.append(_w),
+            _s(*a, **k),
+        )
     lab.set(weight_hh_l0=np.full((3, 3), 0.5))
     assert order == [slider, lab]
     assert slider.value == 0.5
@@ -93,9 +96,7 @@ def test_a_grown_range_holds_the_value(value):
     assert low <= -2.0 < 2.0 <= high
 
 
-@given(
-    st.integers(-2000, 2000), st.floats(-2, 2), st.sampled_from([0.1, 0.01, 0.001])
-)
+@given(st.integers(-2000, 2000), st.floats(-2, 2), st.sampled_from([0.1, 0.01, 0.001]))
 def test_only_the_nearest_step_counts_as_rounding(steps, exact, step):
     report = min(max(round(steps * 0.001 / step) * step, -2.0), 2.0)
     nearest = abs(report - exact) < step * 0.499

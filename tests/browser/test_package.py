@@ -1,16 +1,21 @@
 """The shipped artefact: built, installed outside the checkout, and used from there."""
 
+import json
 import os
 import subprocess
 import sys
 import tarfile
 import venv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
-ROOT = Path(__file__).parents[1]
+from .conftest import OpenNotebook, Server
+
+ROOT = Path(__file__).parents[2]
 BUNDLE = "rnn_widgets/static/lab.js"
 
 
@@ -35,7 +40,8 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     (wheel,) = dist.glob("*.whl")
-    run(python, "-m", "pip", "install", "-c", ROOT / "constraints.txt", wheel, cwd=folder)
+    pinned = ("-c", ROOT / "constraints.txt")
+    run(python, "-m", "pip", "install", *pinned, wheel, cwd=folder)
     return python
 
 
@@ -61,4 +67,26 @@ def test_importing_loads_neither_torch_nor_widgets(installed: Path) -> None:
     assert loaded == ""
 
 
-# Drawing a lab from `installed` belongs here.
+def test_the_installed_wheel_draws_a_lab(
+    installed: Path, lab_server: Server, open_lab: Callable[..., OpenNotebook]
+) -> None:
+    # JupyterLab comes from the checkout's environment; the kernel, and with it the bundle, from
+    # the wheel.
+    pinned = ("-c", ROOT / "constraints.txt")
+    run(installed, "-m", "pip", "install", *pinned, "ipykernel", cwd=installed.parent)
+    spec = lab_server.root.parent / "data" / "kernels" / "installed" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    argv = [str(installed), "-I", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": argv, "display_name": "wheel", "language": "python"}))
+    code = """
+import rnn_widgets as rw
+from ipywidgets import VBox
+lab = rw.Lab(rw.rnn(2, 3, 4))
+VBox([lab.slider("weight_hh_l0[0,1]"), lab.heatmap(), lab.table()])
+"""
+    notebook = open_lab("wheel.ipynb", code, kernel="installed")
+    assert not Path(notebook.python("rw.__file__")).is_relative_to(ROOT)
+    expect(notebook.page.locator(".heatmapcell")).to_have_count(16)
+    notebook.handle("weight_hh_l0[0,1]").focus()
+    notebook.page.keyboard.press("End")
+    expect(notebook.page.locator("[data-witness='autograd']")).to_contain_text("✓")

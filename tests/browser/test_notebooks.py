@@ -1,0 +1,83 @@
+"""Each tutorial in JupyterLab, and the first one's widgets in Notebook 7 too."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Page, expect
+
+from .conftest import OpenNotebook, Server
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+ENTRY = "weight_hh_l0[0,1]"
+
+
+def gradients(values: dict[str, list]) -> dict[str, np.ndarray]:
+    """Torch's own gradients of question A's network, loss Σ‖h_t − 1‖²."""
+    module = torch.nn.RNN(2, 3).double()
+    leaves = {name: torch.tensor(values[name], dtype=torch.float64) for name in values}
+    state = dict.fromkeys(("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"))
+    module.load_state_dict(
+        {name: leaves[name] for name in state} | {"bias_hh_l0": torch.zeros(3).double()}
+    )
+    x, h0 = leaves["x"].requires_grad_(), leaves["h0"].requires_grad_()
+    output, _ = module(x, h0[None])
+    ((output - leaves["target"]) ** 2).sum().backward()
+    found = {name: getattr(module, name).grad.numpy() for name in state}
+    return found | {"x": x.grad.numpy(), "h0": h0.grad.numpy()}
+
+
+def table(page: Page, leaf: str) -> list[float]:
+    """The gradient of a leaf, all its digits, as the page's table has it."""
+    titles = page.locator(f".rw-table [data-leaf='{leaf}'] [data-entry]").evaluate_all(
+        "(cells) => cells.map((cell) => cell.title)"
+    )
+    return [float(title.split(" = ")[1].replace("−", "-")) for title in titles]
+
+
+def drive(notebook: OpenNotebook) -> None:
+    """Move a slider of the first tutorial and compare its table with torch."""
+    page = notebook.page
+    expect(page.locator(".rw-table")).to_be_visible()
+    handle = notebook.handle(ENTRY)
+    handle.focus()
+    page.keyboard.press("PageUp")
+    page.keyboard.press("ArrowRight")
+    shown = "float(lab.net.values['weight_hh_l0'][0, 1])"
+    notebook.wait_for(
+        lambda: handle.get_attribute("title") == str(notebook.python(shown)), "Python follows"
+    )
+    truth = gradients(notebook.python("{k: v.tolist() for k, v in lab.net.values.items()}"))
+    for leaf, expected in truth.items():
+        np.testing.assert_allclose(table(page, leaf), expected.ravel(), rtol=0, atol=1e-13)
+    for witness in ("autograd", "differences", "worst"):
+        expect(page.locator(f"[data-witness='{witness}']")).to_contain_text("✓")
+    # The second lab of the page has not moved with the first.
+    assert notebook.python("float(seeds.net.values['weight_hh_l0'][0, 1])") == 0.4195478
+
+
+@pytest.fixture
+def logged(page: Page) -> list[str]:
+    messages: list[str] = []
+    page.on("console", lambda m: messages.append(m.text) if m.type == "error" else None)
+    return messages
+
+
+def test_01_in_jupyterlab(
+    lab_server: Server, logged: list[str], open_lab: Callable[..., OpenNotebook]
+) -> None:
+    shutil.copy(NOTEBOOKS / "01_explorer.ipynb", lab_server.root)
+    notebook = open_lab("01_explorer.ipynb")
+    drive(notebook)
+    assert logged == []
+
+
+def test_01_in_notebook_7(notebook_server: Server, page: Page, logged: list[str]) -> None:
+    shutil.copy(NOTEBOOKS / "01_explorer.ipynb", notebook_server.root)
+    notebook = OpenNotebook(page, f"{notebook_server.url}notebooks/01_explorer.ipynb")
+    notebook.run_all()
+    drive(notebook)
+    assert logged == []
