@@ -51,7 +51,8 @@ function decades(data: Float64Array): [number, number] {
   if (!sizes.length) return [0.1, 1];
   const low = Math.floor(Math.log10(sizes.reduce((a, b) => Math.min(a, b))));
   const high = Math.ceil(Math.log10(sizes.reduce((a, b) => Math.max(a, b))));
-  return [10 ** low, 10 ** Math.max(high, low + 1)];
+  const first = Math.max(low, -307); // a float has no smaller full decade, and none above 308
+  return [10 ** first, 10 ** Math.min(Math.max(high, first + 1), 308)];
 }
 
 /** What is set on the trait: always a fresh array, since Backbone compares by identity. */

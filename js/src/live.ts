@@ -41,6 +41,9 @@ export class LiveLab {
   private writing = false;
   private following = false;
   private drawAgain = false;
+  // Owners of listeners: one widget can be both a slider and driven.
+  private readonly ofSliders = {};
+  private readonly ofDrives = {};
 
   constructor(
     readonly model: AnyModel,
@@ -69,13 +72,21 @@ export class LiveLab {
     signal.addEventListener("abort", () => {
       labelling.disconnect();
       (model.widget_manager as unknown as Manager).restored?.disconnect(this.redrawAll);
-      this.release(this.bindings.map((b) => b.slider));
-      this.release(this.drives.map((d) => d.widget));
+      this.release(
+        this.bindings.map((b) => b.slider),
+        this.ofSliders,
+      );
+      this.release(
+        this.drives.map((d) => d.widget),
+        this.ofDrives,
+      );
       this.accounting.stop();
     });
     // Not awaited: anywidget would give up on a model whose initialize takes over two seconds.
     void this.bindSliders();
-    void this.bindDrives().then(() => this.kernel.attach());
+    void this.bindDrives().then(() => {
+      if (!signal.aborted) this.kernel.attach();
+    });
     this.accounting.schedule();
   }
 
@@ -100,7 +111,7 @@ export class LiveLab {
       if (at === null) continue;
       const report = binding.slider.get("value") as number;
       const values = this.network.values[binding.leaf];
-      if (!this.snapped(binding, values[at])) values[at] = report;
+      if (Number.isFinite(report) && !this.snapped(binding, values[at])) values[at] = report;
     }
     this.results.invalidate();
   }
@@ -123,17 +134,21 @@ export class LiveLab {
       index: number[];
     }[];
     const found = await Promise.all(specs.map((spec) => this.resolve(spec.slider)));
-    if (this.signal.aborted) return;
-    this.release(this.bindings.map((b) => b.slider));
+    if (this.signal.aborted || specs !== this.model.get("_sliders")) return; // overtaken
+    this.release(
+      this.bindings.map((b) => b.slider),
+      this.ofSliders,
+    );
     this.bindings = specs.flatMap((spec, i) => {
       const slider = found[i];
       return slider ? [{ slider, leaf: spec.leaf, index: spec.index, unsent: false }] : [];
     });
     for (const binding of this.bindings) {
-      binding.slider.on("change:value", () => this.moved(binding), this);
+      binding.slider.on("change:value", () => this.moved(binding), this.ofSliders);
       sendOnlyMoves(binding);
-      binding.slider.on("destroy", () => this.forget(binding.slider), this);
+      binding.slider.on("destroy", () => this.forget(binding.slider), this.ofSliders);
     }
+    this.kernel.isolate();
     this.overlaySliders();
     this.changed();
     this.labelSliders();
@@ -142,17 +157,21 @@ export class LiveLab {
   private async bindDrives(): Promise<void> {
     const specs = this.model.get("_drives") as (Omit<Drive, "widget"> & { widget: unknown })[];
     const found = await Promise.all(specs.map((spec) => this.resolve(spec.widget)));
-    if (this.signal.aborted) return;
-    this.release(this.drives.map((d) => d.widget));
+    if (this.signal.aborted || specs !== this.model.get("_drives")) return; // overtaken
+    this.release(
+      this.drives.map((d) => d.widget),
+      this.ofDrives,
+    );
     this.drives = specs.flatMap((spec, i) => {
       const widget = found[i];
       return widget ? [{ ...spec, widget }] : [];
     });
     for (const drive of this.drives) {
       const { widget, trait } = drive;
-      widget.on(`change:${trait}`, () => this.overwritten(drive), this);
-      widget.on("destroy", () => this.forget(widget), this);
+      widget.on(`change:${trait}`, () => this.overwritten(drive), this.ofDrives);
+      widget.on("destroy", () => this.forget(widget), this.ofDrives);
     }
+    this.kernel.isolate();
     this.redraw();
   }
 
@@ -160,15 +179,17 @@ export class LiveLab {
     return modelOf(reference, this.model.widget_manager as unknown as Manager, this.signal);
   }
 
-  private release(widgets: Iterable<WidgetModel>): void {
+  private release(widgets: Iterable<WidgetModel>, owner: object): void {
     for (const widget of widgets) {
-      widget.off(null, null, this);
-      Reflect.deleteProperty(widget, "save_changes"); // the class has its own
+      widget.off(null, null, owner);
+      // The class has its own.
+      if (owner === this.ofSliders) Reflect.deleteProperty(widget, "save_changes");
     }
   }
 
   private forget(widget: WidgetModel): void {
-    widget.off(null, null, this);
+    this.release([widget], this.ofSliders);
+    this.release([widget], this.ofDrives);
     this.bindings = this.bindings.filter((b) => b.slider !== widget);
     this.drives = this.drives.filter((d) => d.widget !== widget);
   }
@@ -181,19 +202,28 @@ export class LiveLab {
     if (at === null || !Number.isFinite(report)) return;
     const values = this.network.values[binding.leaf];
     if (this.following || this.snapped(binding, values[at])) {
+      binding.unsent = false; // from Python, and rounded by the view since
       this.announce();
       return;
     }
     values[at] = report;
     binding.unsent = true;
-    this.following = true;
-    for (const other of this.bindings) {
-      const same = other.leaf === binding.leaf && this.position(other) === at;
-      if (same && other !== binding && !this.snapped(other, report)) follow(other.slider, report);
-    }
-    this.following = false;
+    this.moveTwins(binding, at, report);
     this.results.invalidate();
     this.changed();
+  }
+
+  /** Let the other sliders of an entry follow. */
+  private moveTwins(binding: Binding, at: number, report: number): void {
+    this.following = true;
+    try {
+      for (const other of this.bindings) {
+        const same = other.leaf === binding.leaf && this.position(other) === at;
+        if (same && other !== binding && !this.snapped(other, report)) follow(other.slider, report);
+      }
+    } finally {
+      this.following = false;
+    }
   }
 
   private changed(): void {
@@ -240,8 +270,11 @@ export class LiveLab {
       if (Object.keys(state).length) states.set(widget, state);
     }
     this.writing = true;
-    for (const [widget, state] of states) widget.set_state(state);
-    this.writing = false;
+    try {
+      for (const [widget, state] of states) widget.set_state(state);
+    } finally {
+      this.writing = false;
+    }
   }
 
   /** Null where the quantity does not exist, as when sizes have shrunk. */
@@ -317,5 +350,9 @@ function speak(el: HTMLElement, value: number): void {
   handle?.setAttribute("aria-valuetext", threeDigits(value));
   handle?.setAttribute("title", allDigits(value));
   const readout = el.querySelector(".widget-readout");
-  if (readout && readout !== document.activeElement) readout.textContent = threeDigits(value);
+  // Only when it differs: each change of text is a change of the page, which is being watched.
+  const text = threeDigits(value);
+  if (readout && readout !== document.activeElement && readout.textContent !== text) {
+    readout.textContent = text;
+  }
 }

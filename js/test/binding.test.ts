@@ -93,7 +93,7 @@ describe("binding", () => {
     );
   });
 
-  test("that is overtaken by a newer one does not come back", { fails: true }, async () => {
+  test("that is overtaken by a newer one does not come back", async () => {
     await open({ sliders: [SLIDER, TWIN], drives: [MARK, LAST], late: ["twin", "last"] });
     page.bindSliders(SLIDER);
     page.bindDrives(MARK);
@@ -148,7 +148,7 @@ describe("a closed lab", () => {
   test.each([
     ["at once", 0],
     ["while models are awaited", 1_000],
-  ])("%s leaves nothing either", { fails: true }, async (_, wait) => {
+  ])("%s leaves nothing either", async (_, wait) => {
     page = new Page({ sliders: [SLIDER], drives: [MARK], late: ["slider", "mark"] });
     await vi.advanceTimersByTimeAsync(wait);
     page.close();
@@ -227,16 +227,14 @@ describe("the kernel", () => {
     unmount();
   });
 
-  test("that was never there leaves no model that believes in it", { fails: true }, async () => {
+  test("that was never there leaves no model that believes in it", async () => {
     await open({ sliders: [SLIDER], drives: [MARK], kernel: null });
     expect(page.lab.sent).toEqual([]);
     expect(shown(page.at("mark"))).toEqual(numbers("gradient[bias_ih_l0]"));
     expect([page.at("slider").comm_live, page.at("mark").comm_live]).toEqual([false, false]);
   });
 
-  test("that stops while models are awaited is left alone by them too", {
-    fails: true,
-  }, async () => {
+  test("that stops while models are awaited is left alone by them too", async () => {
     await open({ sliders: [SLIDER], drives: [MARK], late: ["slider", "mark"] });
     page.stopKernel();
     page.register("slider");

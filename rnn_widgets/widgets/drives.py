@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,11 +123,13 @@ def transformed(numbers: Array, transform: str) -> Array:
             limit = float(finite.max(initial=0.0)) or 1.0
             return np.asarray(limit if transform == "limit" else -limit)
         case "decade_below" | "decade_above":
-            positive = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
-            if not positive.size:
-                return np.asarray(0.1 if transform == "decade_below" else 1.0)
-            if transform == "decade_below":
-                return np.asarray(10.0 ** np.floor(np.log10(positive.min())))
-            low, high = np.floor(np.log10(positive.min())), np.ceil(np.log10(positive.max()))
-            return np.asarray(10.0 ** max(high, low + 1))
+            sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+            below, above = _decades(sizes) if sizes.size else (-1, 0)
+            return np.asarray(10.0 ** (below if transform == "decade_below" else above))
     return numbers
+
+
+def _decades(sizes: Array) -> tuple[int, int]:
+    """Exponents of the powers of ten around positive numbers, within what a float holds."""
+    below = max(math.floor(math.log10(sizes.min())), -307)
+    return below, min(max(math.ceil(math.log10(sizes.max())), below + 1), 308)

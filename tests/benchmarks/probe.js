@@ -1,0 +1,93 @@
+/** Times what one side of the benchmark draws; run in the page, it makes `window.probe`.
+ *
+ * A clock starts when the key press or the mouse's move reaches the page. It stops at the last
+ * mutation after which an attribute, text or child of the side's figures differs from before. */
+(() => {
+  const QUIET_MS = 120;
+  const WAIT_MS = 5000;
+  const OPTIONS = {
+    subtree: true,
+    childList: true,
+    attributes: true,
+    attributeOldValue: true,
+    characterData: true,
+    characterDataOldValue: true,
+  };
+
+  let root;
+  let observer;
+  let started = 0;
+  let drawn = 0;
+  let dragging = null;
+
+  const start = () => {
+    started = performance.now();
+  };
+  window.addEventListener("keydown", start, true);
+  window.addEventListener("pointermove", start, true);
+
+  function changes({ type, target, attributeName, oldValue }) {
+    if (type === "attributes") return target.getAttribute(attributeName) !== oldValue;
+    return type === "childList" || target.data !== oldValue;
+  }
+
+  /** The numbers bound to the figures and the geometry that is on the screen. */
+  function picture() {
+    const all = (selector) => [...root.querySelectorAll(selector)];
+    const cells = all(".heatmapcell");
+    return {
+      colors: cells.map((cell) => cell.__data__.color),
+      fills: cells.map((cell) => cell.style.fill),
+      heights: all(".bar").map((bar) => Number(bar.getAttribute("height"))),
+      line: root.querySelector("path.line").getAttribute("d"),
+      gradients: Object.fromEntries(all("[data-entry]").map((e) => [e.dataset.entry, e.title])),
+    };
+  }
+
+  window.probe = {
+    /** Turn to one side: what is below the element with this class. */
+    watch(name) {
+      observer?.disconnect();
+      root = document.querySelector(`.${name}`);
+      observer = new MutationObserver((records) => {
+        const now = performance.now();
+        if (!records.some(changes)) return;
+        drawn = now;
+        dragging?.pictures.push({ at: now, ...picture() });
+      });
+      for (const view of root.querySelectorAll("svg.bqplot, .rw-table")) {
+        observer.observe(view, OPTIONS);
+      }
+      root.querySelector(".noUi-handle").setAttribute("data-lm-suppress-shortcuts", "true");
+    },
+
+    /** Wait until the heat map has this number in this cell and nothing has changed for a while. */
+    async settled(cell, color) {
+      const stop = performance.now() + WAIT_MS;
+      const arrived = () =>
+        Math.abs(root.querySelectorAll(".heatmapcell")[cell].__data__.color - color) < 1e-9;
+      while (performance.now() < stop) {
+        if (arrived() && performance.now() - Math.max(drawn, started) > QUIET_MS) break;
+        await new Promise((resolve) => setTimeout(resolve, 7));
+      }
+      return { latency: drawn - started, picture: picture() };
+    },
+
+    /** Record every slider step and every picture. */
+    startDrag() {
+      dragging = { steps: [], pictures: [] };
+      root
+        .querySelector(".noUi-target")
+        .noUiSlider.on("slide.probe", (_texts, _handle, [value]) =>
+          dragging.steps.push({ at: started, value }),
+        );
+    },
+
+    endDrag() {
+      root.querySelector(".noUi-target").noUiSlider.off("slide.probe");
+      const recorded = dragging;
+      dragging = null;
+      return recorded;
+    },
+  };
+})();
