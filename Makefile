@@ -1,5 +1,5 @@
 # make lab opens the explorer, make test runs every check. Both set up what they need first.
-.PHONY: lab test check unit notebooks browser outputs bench vectors build setup chromium clean
+.PHONY: lab test check unit notebooks browser outputs bench picture vectors build setup chromium clean
 .NOTPARALLEL:
 
 PYTHON ?= python3
@@ -46,6 +46,10 @@ outputs: setup
 
 bench: setup
 	pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+# The README's picture, taken from the running product.
+picture: setup chromium
+	python -m tests.browser.picture
 
 # The numbers that the browser's engine is held to, computed by Python's.
 vectors: setup

@@ -156,6 +156,8 @@ class Builder:
     """Appends nodes to a template, inferring and checking symbolic shapes."""
 
     def __init__(self, params: Mapping[str, tuple[Size, ...]]) -> None:
+        for taken in {"x", "h", "c"} & set(params):
+            raise ValueError(f"a parameter cannot be called {taken!r}, like an input of the cell")
         self.params = params
         self.nodes: list[Node] = []
         self._known: dict[str, int] = {}

@@ -55,7 +55,7 @@
         drawn = now;
         dragging?.pictures.push({ at: now, ...picture() });
       });
-      for (const view of root.querySelectorAll("svg.bqplot, .rw-table")) {
+      for (const view of root.querySelectorAll(".bqplot.figure, .rw-table")) {
         observer.observe(view, OPTIONS);
       }
       root.querySelector(".noUi-handle").setAttribute("data-lm-suppress-shortcuts", "true");
@@ -71,6 +71,10 @@
         await new Promise((resolve) => setTimeout(resolve, 7));
       }
       return { latency: drawn - started, picture: picture() };
+    },
+
+    value() {
+      return Number(root.querySelector(".noUi-target").noUiSlider.get(true));
     },
 
     /** Record every slider step and every picture. */

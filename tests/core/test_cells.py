@@ -75,6 +75,16 @@ def test_every_operation_has_its_value_and_its_derivative(name: str, seed: int) 
             assert (np.abs(partial.data) <= partial.bound).all()
 
 
+
+@pytest.mark.parametrize("name", ["x", "h", "c"])
+def test_a_parameter_cannot_be_called_like_an_input(name):
+    with pytest.raises(ValueError, match=f"cannot be called '{name}'"):
+
+        @rw.cell(params={name: ("H",), "W": ("H", "I")})
+        def cell(p, x, h):
+            return p.W @ x + getattr(p, name)
+
+
 def test_extreme_arguments_stay_finite() -> None:
     x = np.array([-1e4, -40.0, 0.0, 40.0, 1e4])
     for name, want in (("sigmoid", [0, np.exp(-40), 0.5, 1, 1]), ("tanh", [-1, -1, 0, 1, 1])):
