@@ -19,7 +19,8 @@ entries = [f"weight_hh_l0[{i},{j}]" for i in range(2) for j in range(2)]
 seeds = [f"v[{t},0]" for t in (3, 5)]
 sliders = VBox([lab.slider(entry) for entry in entries + seeds], layout=Layout(width="320px"))
 wide = Layout(flex="1 1 0", width="auto", min_width="0", height="260px")
-heat, bars = lab.heatmap("weight_hh_l0[0,1]", layout=wide), lab.bars("weight_hh_l0[0,1]", layout=wide)
+heat = lab.heatmap("weight_hh_l0[0,1]", layout=wide)
+bars = lab.bars("weight_hh_l0[0,1]", layout=wide)
 lab.selection = "weight_hh_l0[0,1]"
 VBox([HBox([sliders, heat, bars]), lab.table()])
 """

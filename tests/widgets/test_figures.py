@@ -1,6 +1,9 @@
 """Figures and drives: what they show, and who draws them."""
 
 import base64
+import gzip
+from importlib.resources import files
+from typing import Any
 
 import bqplot
 import ipywidgets
@@ -175,20 +178,22 @@ def test_quantities_of_one_layer_among_several():
         parse("hidden", net)
 
 
-def test_an_executed_notebook_stores_the_right_picture():
-    code = "\n".join(
-        [
-            "import rnn_widgets as rw",
-            "lab = rw.Lab(rw.rnn(2, 3, 4))",
-            f"slider = lab.slider('{ENTRY}')",
-            f"figure = lab.heatmap('{ENTRY}')",
-            "slider.value = 1.75",
-            "figure",
-        ]
-    )
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+def executed(*lines: str) -> dict[str, Any]:
+    """The widget state that a notebook of one cell stores when it is run without a browser."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("\n".join(lines))])
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
-    state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    return notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+
+
+def test_an_executed_notebook_stores_the_right_picture():
+    state = executed(
+        "import rnn_widgets as rw",
+        "lab = rw.Lab(rw.rnn(2, 3, 4))",
+        f"slider = lab.slider('{ENTRY}')",
+        f"figure = lab.heatmap('{ENTRY}')",
+        "slider.value = 1.75",
+        "figure",
+    )
     (mark,) = [m for m in state.values() if m["model_name"] == "GridHeatMapModel"]
     (data,) = [b for b in mark["buffers"] if b["path"][0] == "color"]
     color = np.frombuffer(base64.b64decode(data["data"])).reshape(mark["state"]["color"]["shape"])
@@ -197,3 +202,18 @@ def test_an_executed_notebook_stores_the_right_picture():
     weight[0, 1] = 1.75
     expected = net.replace(weight_hh_l0=weight).contributions()["weight_hh_l0"][:, :, 0, 1]
     np.testing.assert_array_equal(color, expected)
+
+
+def test_a_notebook_with_a_lab_and_eight_views_holds_one_bundle():
+    state = executed(
+        "import rnn_widgets as rw",
+        "from ipywidgets import VBox",
+        "lab = rw.Lab(rw.rnn(2, 3, 4))",
+        "views = [lab.table() for _ in range(4)]",
+        "VBox([*views, lab.heatmap(), lab.bars(), lab.lag_plot(), lab.jacobian_map()])",
+    )
+    bundle = (files("rnn_widgets") / "static" / "lab.js").read_text("utf-8")
+    code = [m["state"]["_esm"] for m in state.values() if "_esm" in m["state"]]
+    assert code.count(bundle) == 1
+    assert sum(map(len, code)) < len(bundle) + 4 * 500
+    assert len(gzip.compress(bundle.encode())) < 150_000
