@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import ops
-from .build import custom, from_flux, from_torch, gru, lstm, rnn
+from .build import custom, gru, lstm, rnn
+from .convert import from_flux, from_torch
 from .core.cells import cell
 from .network import Network
 

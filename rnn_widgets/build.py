@@ -1,25 +1,21 @@
-"""Making networks: from sizes, from a user's own cell, and from other frameworks' parameters."""
+"""Making networks from sizes: built-in cells and a user's own."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .core import cells, values
-from .core.ops import Array
 from .core.program import Program
 from .core.template import Template
 from .network import Network
 
-if TYPE_CHECKING:
-    import torch
-
 BIAS = (True, "single", False)
 
 
-def _network(
+def make(
     cell: Template,
     input_size: int,
     hidden_size: int,
@@ -34,6 +30,7 @@ def _network(
     loss_steps: Any = "all",
     sources: dict[str, object] | None = None,
 ) -> Network:
+    """Check the sizes and choices, and fill in what is not given with seeded draws."""
     program = Program(
         cell=cell,
         input_size=values.size("input_size", input_size),
@@ -106,7 +103,7 @@ def rnn(
     """
     values.choice("nonlinearity", nonlinearity, cells.NONLINEARITIES)
     cell = cells.rnn_cell(nonlinearity, values.choice("bias", bias, BIAS))
-    return _network(
+    return make(
         cell,
         input_size,
         hidden_size,
@@ -161,7 +158,7 @@ def gru(
     """
     after = values.choice("reset_after", reset_after, (True, False))
     cell = cells.gru_cell(after, values.choice("bias", bias, BIAS))
-    return _network(cell, input_size, hidden_size, seq_len, rng, {}, **options)
+    return make(cell, input_size, hidden_size, seq_len, rng, {}, **options)
 
 
 def lstm(
@@ -198,7 +195,7 @@ def lstm(
     (5, 3)
     """
     cell = cells.lstm_cell(values.choice("bias", bias, BIAS))
-    return _network(cell, input_size, hidden_size, seq_len, rng, {}, **options)
+    return make(cell, input_size, hidden_size, seq_len, rng, {}, **options)
 
 
 def custom(
@@ -243,190 +240,4 @@ def custom(
     """
     if not isinstance(cell, Template):
         raise TypeError(f"cell must be a function decorated with @rw.cell(params=…), not {cell!r}")
-    return _network(cell, input_size, hidden_size, seq_len, rng, {}, **options)
-
-
-def from_torch(
-    module: torch.nn.Module,
-    x: Any,
-    h0: Any = None,
-    c0: Any = None,
-    *,
-    v: Any = None,
-    target: Any = None,
-    loss: str = "seed",
-    loss_steps: Any = "all",
-) -> Network:
-    """A network from an nn.RNN, nn.GRU, nn.LSTM or one of their cells; weights are copied.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Any number of layers and directions; without projection.
-    x : array-like, shape (T, I)
-        One unbatched sequence.
-    h0, c0 : array-like, optional
-        Initial states, zero by default; as torch takes them or as the network stores them.
-    v : array-like, shape (T, O), optional
-        Seed vectors for loss "seed"; ones by default, as for ``y.sum().backward()``.
-    target : array-like, optional
-        Needed by the losses "sse", "mse" and "cross_entropy".
-    loss, loss_steps
-        As for `rnn`.
-
-    Returns
-    -------
-    Network
-        ``net.gradients()[module.weight_hh_l0]`` answers by the parameter object itself.
-
-    Raises
-    ------
-    TypeError, ValueError
-        For a module of another kind, a projection, a batched x or a wrong shape.
-
-    Examples
-    --------
-    >>> import rnn_widgets as rw
-    >>> import torch
-    >>> module = torch.nn.GRU(2, 3)
-    >>> gradients = rw.from_torch(module, x=[[1, 0], [0, 1]]).gradients()
-    >>> gradients.name_of(module.weight_hh_l0)
-    'weight_hh_l0'
-    """
-    from .interop.modules import from_torch as read
-
-    cell, sizes, given, sources = read(module)
-    sequence = _sequence(x)
-    given |= {"x": sequence}
-    return _with_states(
-        cell, sequence, sizes, given, sources, h0, c0, v, target, loss=loss, loss_steps=loss_steps
-    )
-
-
-def from_flux(
-    *,
-    Wi: Any,
-    Wh: Any,
-    x: Any,
-    b: Any = None,
-    h0: Any = None,
-    c0: Any = None,
-    v: Any = None,
-    target: Any = None,
-    nonlinearity: str = "tanh",
-    loss: str = "seed",
-    loss_steps: Any = "all",
-) -> Network:
-    """A network from the arrays of a Flux RNN, GRU or LSTM, told apart by the rows of ``Wi``.
-
-    Parameters
-    ----------
-    Wi : array-like, shape (H, I), (3H, I) or (4H, I)
-        Input weights of an RNN, a GRU (gates r, z, n; reset after the matrix) or an LSTM.
-    Wh : array-like, shape (H, H), (3H, H) or (4H, H)
-        Recurrent weights.
-    x : array-like, shape (T, I)
-        The inputs, one row per step.
-    b : array-like, optional
-        The single bias; without it the network has none.
-    h0, c0, v, target, loss, loss_steps
-        As for `from_torch`.
-    nonlinearity : str
-        Of an RNN.
-
-    Returns
-    -------
-    Network
-        ``net.gradients()[Wh]`` answers by the array object itself.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For shapes that fit no cell.
-
-    Examples
-    --------
-    >>> import rnn_widgets as rw
-    >>> net = rw.from_flux(Wi=[[0.5]], Wh=[[0.001]], b=[0.85], x=[[0.3], [2.5]],
-    ...                    nonlinearity="identity", loss="sum")
-    >>> net.gradients()["Wi"].round(4)
-    array([[2.8003]])
-    """
-    given = {"weight_ih_l0": values.array("Wi", Wi), "weight_hh_l0": values.array("Wh", Wh)}
-    sources: dict[str, object] = {"weight_ih_l0": Wi, "weight_hh_l0": Wh}
-    bias: bool | str = False
-    if b is not None:
-        given["bias_ih_l0"], bias = values.array("b", b), "single"
-        sources["bias_ih_l0"] = b
-    if given["weight_hh_l0"].ndim != 2 or given["weight_ih_l0"].ndim != 2:
-        raise ValueError("Wi and Wh are matrices, (gates·H, I) and (gates·H, H)")
-    rows, hidden = given["weight_hh_l0"].shape
-    values.choice("nonlinearity", nonlinearity, cells.NONLINEARITIES)
-    made = {
-        hidden: lambda: cells.rnn_cell(nonlinearity, bias),
-        3 * hidden: lambda: cells.gru_cell(True, bias),
-        4 * hidden: lambda: cells.lstm_cell(bias),
-    }
-    if rows not in made:
-        raise ValueError(f"Wh must be (H, H), (3H, H) or (4H, H), not ({rows}, {hidden})")
-    sequence = _sequence(x)
-    given |= {"x": sequence}
-    sizes = {"input_size": given["weight_ih_l0"].shape[1], "hidden_size": hidden}
-    return _with_states(
-        made[rows](),
-        sequence,
-        sizes,
-        given,
-        sources,
-        h0,
-        c0,
-        v,
-        target,
-        loss=loss,
-        loss_steps=loss_steps,
-    )
-
-
-def _sequence(x: Any) -> Array:
-    sequence = values.array("x", x)
-    if sequence.ndim != 2:
-        raise ValueError(
-            f"x must be one unbatched sequence of shape (T, I), not of shape {sequence.shape}"
-        )
-    return sequence
-
-
-def _with_states(
-    cell: Template,
-    sequence: Array,
-    sizes: dict[str, Any],
-    given: dict[str, Any],
-    sources: dict[str, object],
-    h0: Any,
-    c0: Any,
-    v: Any,
-    target: Any,
-    **options: Any,
-) -> Network:
-    rows = sizes.get("num_layers", 1) * (2 if sizes.get("bidirectional") else 1)
-    hidden = sizes["hidden_size"]
-    for name, state in (("h0", h0), ("c0", c0)):
-        if state is None:
-            continue
-        array = values.array(name, state)
-        if array.shape == (1, hidden) and rows == 1:
-            array = array[0]  # as torch takes it
-        given[name] = array
-    loss = values.loss_kind(options["loss"])
-    if target is not None:
-        given["target"] = target
-    elif loss in ("sse", "mse", "cross_entropy"):
-        raise ValueError(f"the loss {loss!r} needs target=")
-    outputs = hidden * (2 if sizes.get("bidirectional") else 1)
-    if loss == "seed":
-        given["v"] = np.ones((len(sequence), outputs)) if v is None else v
-    elif v is not None:
-        raise ValueError(f"v is the seed of loss 'seed'; the loss {loss!r} derives its own")
-    return _network(
-        cell, seq_len=len(sequence), rng=0, given=given, sources=sources, **sizes, **options
-    )
+    return make(cell, input_size, hidden_size, seq_len, rng, {}, **options)
