@@ -31,7 +31,7 @@ check: setup
 
 unit: setup
 	cd js && npm test
-	pytest tests --ignore tests/browser
+	pytest tests --ignore tests/browser --ignore tests/benchmarks/test_browser.py
 
 notebooks: setup
 	pytest --nbval notebooks

@@ -143,17 +143,17 @@ def opacity(fill: str) -> float:
     return float(found[1]) if found else 1.0
 
 
-def up_to_scale(drawn: Array, truth: Array, pixels: float) -> bool:
-    """Whether lengths on the screen are the true ones in some unit."""
+def up_to_scale(drawn: Array, truth: Array, tolerance: float) -> bool:
+    """Whether what is on the screen is the truth in some unit."""
     unit = (drawn @ truth) / (truth @ truth)
-    return bool(np.abs(drawn - unit * truth).max() < pixels)
+    return bool(np.abs(drawn - unit * truth).max() < tolerance)
 
 
 def heat_shows(picture: dict[str, Any], c: Array) -> bool:
     if np.abs(np.reshape(picture["colors"], c.shape) - c).max() > 1e-9:
         return False
-    opacities = np.reshape([opacity(fill) for fill in picture["fills"]], c.shape)
-    return bool(np.abs(opacities - np.abs(c) / np.abs(c).max()).max() < 0.01)
+    opacities = np.array([opacity(fill) for fill in picture["fills"]])
+    return up_to_scale(opacities, np.abs(c).ravel(), 0.01)
 
 
 def bars_show(picture: dict[str, Any], c: Array) -> bool:

@@ -75,7 +75,6 @@ def test_every_operation_has_its_value_and_its_derivative(name: str, seed: int) 
             assert (np.abs(partial.data) <= partial.bound).all()
 
 
-
 @pytest.mark.parametrize("name", ["x", "h", "c"])
 def test_a_parameter_cannot_be_called_like_an_input(name):
     with pytest.raises(ValueError, match=f"cannot be called '{name}'"):
