@@ -10,7 +10,8 @@ export type Transform =
   | "limit"
   | "minus_limit"
   | "decade_below"
-  | "decade_above";
+  | "decade_above"
+  | "decades";
 
 export type TraitKind = "array" | "list" | "number" | "text";
 
@@ -22,17 +23,25 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
     case "finite":
       return { data: data.map((x) => (Number.isFinite(x) ? x : 0)), shape };
     case "floored": {
-      const [floor] = decades(data);
-      return { data: data.map((x) => (Number.isFinite(x) && x ? Math.abs(x) : floor)), shape };
+      const [bottom, , top] = decades(data);
+      const size = (x: number) => (Number.isFinite(x) ? Math.abs(x) || 10 ** bottom : 10 ** top);
+      return { data: data.map(size), shape };
     }
     case "limit":
       return scalar(limit(data));
     case "minus_limit":
       return scalar(-limit(data));
     case "decade_below":
-      return scalar(decades(data)[0]);
+      return scalar(10 ** decades(data)[0]);
     case "decade_above":
-      return scalar(decades(data)[1]);
+      return scalar(10 ** decades(data)[2]);
+    case "decades": {
+      const [, first, top] = decades(data);
+      const every = Math.ceil((top - first + 1) / MOST_TICKS);
+      const count = Math.floor((top - first) / every) + 1;
+      const powers = Float64Array.from({ length: count }, (_, i) => 10 ** (first + i * every));
+      return { data: powers, shape: [count] };
+    }
   }
 }
 
@@ -45,14 +54,18 @@ function limit(data: Float64Array): number {
   return largest || 1;
 }
 
-/** The powers of ten around the values that are not zero, for a logarithmic scale. */
-function decades(data: Float64Array): [number, number] {
+const MOST_TICKS = 6;
+
+/** Exponents of a logarithmic axis: its bottom, its first labelled decade, and its top. Where there
+ * are zeros, they stand at the bottom, one decade below that of the smallest number. */
+function decades(data: Float64Array): [bottom: number, first: number, top: number] {
   const sizes = data.filter((x) => Number.isFinite(x) && x !== 0).map(Math.abs);
-  if (!sizes.length) return [0.1, 1];
+  const apart = data.includes(0) ? 1 : 0;
+  if (!sizes.length) return [-1 - apart, -1, 0];
   const low = Math.floor(Math.log10(sizes.reduce((a, b) => Math.min(a, b))));
   const high = Math.ceil(Math.log10(sizes.reduce((a, b) => Math.max(a, b))));
-  const first = Math.max(low, -307); // a float has no smaller full decade, and none above 308
-  return [10 ** first, 10 ** Math.min(Math.max(high, first + 1), 308)];
+  const first = Math.max(low, -306); // a float has no smaller full decade, and none above 308
+  return [first - apart, first, Math.min(Math.max(high, first + 1), 308)];
 }
 
 /** What is set on the trait: always a fresh array, since Backbone compares by identity. */

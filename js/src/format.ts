@@ -26,7 +26,7 @@ function trimmed(text: string): string {
 
 /** Three significant digits for people: a true minus sign, 1e−5 in place of 0.00001, 0 for zero. */
 export function threeDigits(x: number): string {
-  if (Number.isNaN(x)) return "not a number";
+  if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
   if (x === 0) return "0";
   const power = Math.floor(Math.log10(Math.abs(Number(x.toPrecision(3)))));

@@ -116,10 +116,10 @@ export class LiveLab {
     this.results.invalidate();
   }
 
-  private position({ slider, leaf, index }: Binding): number | null {
+  private position({ leaf, index }: Binding): number | null {
     const shape = this.network.program.leaves[leaf];
     const exists = shape?.length === index.length && index.every((i, axis) => i < shape[axis]);
-    return exists && !slider.get("disabled") ? flat(shape, index) : null;
+    return exists ? flat(shape, index) : null;
   }
 
   private snapped({ slider }: Binding, exact: number): boolean {
@@ -145,7 +145,7 @@ export class LiveLab {
     });
     for (const binding of this.bindings) {
       binding.slider.on("change:value", () => this.moved(binding), this.ofSliders);
-      sendOnlyMoves(binding);
+      this.sendOnlyMoves(binding);
       binding.slider.on("destroy", () => this.forget(binding.slider), this.ofSliders);
     }
     this.kernel.isolate();
@@ -202,13 +202,37 @@ export class LiveLab {
     if (at === null || !Number.isFinite(report)) return;
     const values = this.network.values[binding.leaf];
     if (this.following || this.snapped(binding, values[at])) {
-      binding.unsent = false; // from Python, and rounded by the view since
       this.announce();
       return;
     }
     values[at] = report;
-    binding.unsent = true;
+    // What comes from the kernel is known there; the view's rounding of it is no move either.
+    binding.unsent = !binding.slider._state_lock;
     this.moveTwins(binding, at, report);
+    this.results.invalidate();
+    this.changed();
+  }
+
+  /** A slider's view reports a rounded value whenever it draws one. Such a report says nothing new,
+   * and one that crosses an assignment in Python would undo it: only moves are sent. */
+  private sendOnlyMoves(binding: Binding): void {
+    const { slider } = binding;
+    const save = slider.save_changes;
+    slider.save_changes = (...callbacks) => {
+      // What is not sent now must not go along with a later message either.
+      if (binding.unsent) this.settle(binding);
+      else Reflect.deleteProperty(slider._buffered_state_diff ?? {}, "value");
+      binding.unsent = false;
+      save.apply(slider, callbacks);
+    };
+  }
+
+  /** A typed number may have been rounded by the view since it was drawn: hold what is sent. */
+  private settle(binding: Binding): void {
+    const at = this.position(binding);
+    const report = binding.slider.get("value") as number;
+    if (at === null || this.network.values[binding.leaf][at] === report) return;
+    this.network.values[binding.leaf][at] = report;
     this.results.invalidate();
     this.changed();
   }
@@ -290,18 +314,23 @@ export class LiveLab {
   private labelSliders(): void {
     this.eachView((el, binding) => {
       if (!el.querySelector(".noUi-handle[data-lm-suppress-shortcuts]")) {
-        label(el, binding);
-        this.announce();
+        label(el, binding, () => this.exact(binding));
       }
     });
+    this.announce();
   }
 
   /** Show the exact values, which the sliders themselves know only rounded to their steps. */
   private announce(): void {
     this.eachView((el, binding) => {
-      const at = this.position(binding);
-      if (at !== null) speak(el, this.network.values[binding.leaf][at]);
+      const value = this.exact(binding);
+      if (value !== null) speak(el, value);
     });
+  }
+
+  private exact(binding: Binding): number | null {
+    const at = this.position(binding);
+    return at === null ? null : this.network.values[binding.leaf][at];
   }
 
   private eachView(act: (el: HTMLElement, binding: Binding) => void): void {
@@ -320,29 +349,31 @@ function follow(slider: WidgetModel, value: number): void {
   slider.set_state({ value });
 }
 
-/** A slider's view reports a rounded value whenever it draws one. Such a report says nothing new, and
- * one that crosses an assignment in Python would undo it: only moves are sent. */
-function sendOnlyMoves(binding: Binding): void {
-  const { slider } = binding;
-  const save = slider.save_changes;
-  slider.save_changes = (...callbacks) => {
-    // What is not sent now must not go along with a later message either.
-    if (!binding.unsent) Reflect.deleteProperty(slider._buffered_state_diff ?? {}, "value");
-    save.apply(slider, callbacks);
-    binding.unsent = false;
-  };
-}
-
 /** Name the handle after its entry, and let arrow keys reach it past the notebook's shortcuts. */
-function label(el: HTMLElement, { leaf, index }: Binding): void {
+function label(el: HTMLElement, { leaf, index }: Binding, exact: () => number | null): void {
   const name = `${leaf}[${index.join(",")}]`;
   const handle = el.querySelector(".noUi-handle");
   handle?.setAttribute("data-lm-suppress-shortcuts", "true");
   handle?.setAttribute("aria-label", name);
-  const readout = el.querySelector(".widget-readout");
-  readout?.setAttribute("data-lm-suppress-shortcuts", "true");
-  readout?.setAttribute("role", "textbox");
-  readout?.setAttribute("aria-label", `${name}, value`);
+  const readout = el.querySelector<HTMLElement>(".widget-readout");
+  if (!readout) return;
+  readout.setAttribute("data-lm-suppress-shortcuts", "true");
+  readout.setAttribute("role", "textbox");
+  readout.setAttribute("aria-label", `${name}, value`);
+  // The view reads only plain digits: edit all of them, and take a typeset minus or a comma too.
+  readout.addEventListener("focus", () => {
+    readout.textContent = String(exact() ?? readout.textContent);
+  });
+  const plain = () => {
+    const text = (readout.textContent ?? "")
+      .replaceAll("−", "-")
+      .replace(/^([^.,]*),([^.,]*)$/, "$1.$2");
+    if (text !== readout.textContent) readout.textContent = text;
+  };
+  readout.addEventListener("blur", plain, { capture: true });
+  readout.addEventListener("keydown", (event) => event.key === "Enter" && plain(), {
+    capture: true,
+  });
 }
 
 function speak(el: HTMLElement, value: number): void {

@@ -6,6 +6,8 @@ export interface WidgetModel {
   comm_live: boolean;
   /** What views have set and `save_changes` is to send; ipywidgets has no public way to take it back. */
   _buffered_state_diff?: Record<string, unknown>;
+  /** Not null while a message from the kernel is being applied. */
+  _state_lock?: object | null;
   views?: Record<string, Promise<{ el: HTMLElement }>>;
   get(name: string): unknown;
   /** Sets traits here without ever sending them to the kernel. */

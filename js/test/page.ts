@@ -25,6 +25,7 @@ export class Model {
   readonly saved: Record<string, unknown>[] = [];
   /** What views have set and not saved. */
   _buffered_state_diff: Record<string, unknown> = {};
+  _state_lock: object | null = null;
   private fromKernel = false;
 
   constructor(
@@ -54,10 +55,12 @@ export class Model {
     this.states.push(state);
     const outer = this.fromKernel;
     this.fromKernel = true;
+    this._state_lock = state;
     try {
       this.set(state);
     } finally {
       this.fromKernel = outer;
+      this._state_lock = null;
     }
   }
 

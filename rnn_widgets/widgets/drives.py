@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import traitlets
+import traittypes
 from ipywidgets import Widget
 
 from rnn_widgets.core.names import unknown
@@ -24,7 +25,10 @@ TRANSFORMS = (
     "minus_limit",
     "decade_below",
     "decade_above",
+    "decades",
 )
+
+MOST_TICKS = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,9 +37,10 @@ class Drive:
 
     ``kind`` says what the trait holds: "array" (a bqplot array), "list", "number" or "text".
     ``transform`` is one of `TRANSFORMS`: ``finite`` puts 0 for what is not finite, which bqplot
-    cannot draw; ``floored`` takes absolute values and puts ``decade_below`` for 0; ``limit`` is
-    the largest absolute value (1 if that is 0), for a symmetric scale; ``decade_below`` and
-    ``decade_above`` are the powers of ten around the values, for a logarithmic one.
+    cannot draw; ``limit`` is the largest absolute value (1 if that is 0), for a symmetric scale;
+    for a logarithmic one, ``floored`` takes absolute values, with 0 at the axis's bottom and what
+    is not finite at its top, ``decade_below`` and ``decade_above`` are those ends, and ``decades``
+    the powers of ten to label.
     """
 
     widget: Widget
@@ -89,6 +94,11 @@ def make(widget: Widget, trait: str, quantity: str, transform: str, net: Network
     choice("transform", transform, TRANSFORMS)
     rank = transformed(evaluate(parse(quantity, net), net), transform).ndim
     kind = _kind(widget.traits()[trait])
+    if kind is None:
+        raise TypeError(
+            f"{type(widget).__name__}.{trait} holds neither numbers nor text: "
+            "drive a trait of fractional numbers, arrays or text"
+        )
     if kind in ("number", "text") and rank != 0:
         raise TypeError(
             f"{quantity} has rank {rank}, but {type(widget).__name__}.{trait} holds one {kind}; "
@@ -101,12 +111,14 @@ def make(widget: Widget, trait: str, quantity: str, transform: str, net: Network
     return Drive(widget, trait, quantity, kind, transform)
 
 
-def _kind(trait: traitlets.TraitType[Any, Any]) -> str:
+def _kind(trait: traitlets.TraitType[Any, Any]) -> str | None:
     if isinstance(trait, traitlets.Unicode):
         return "text"
-    if isinstance(trait, traitlets.Int | traitlets.Float):
+    if isinstance(trait, traitlets.Float):
         return "number"
-    return "list" if isinstance(trait, traitlets.List | traitlets.Tuple) else "array"
+    if isinstance(trait, traitlets.List | traitlets.Tuple):
+        return "list"
+    return "array" if isinstance(trait, traittypes.Array) else None
 
 
 def transformed(numbers: Array, transform: str) -> Array:
@@ -115,21 +127,33 @@ def transformed(numbers: Array, transform: str) -> Array:
         case "finite":
             return np.where(np.isfinite(numbers), numbers, 0.0)
         case "floored":
-            floor = transformed(numbers, "decade_below")
-            sizes = np.abs(numbers)
-            return np.where(np.isfinite(sizes) & (sizes > 0), sizes, floor)
+            bottom, _, top = _decades(numbers)
+            sizes = np.where(np.isfinite(numbers), np.abs(numbers), 10.0**top)
+            return np.where(sizes > 0, sizes, 10.0**bottom)
         case "limit" | "minus_limit":
             finite = np.abs(numbers[np.isfinite(numbers)])
             limit = float(finite.max(initial=0.0)) or 1.0
             return np.asarray(limit if transform == "limit" else -limit)
-        case "decade_below" | "decade_above":
-            sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
-            below, above = _decades(sizes) if sizes.size else (-1, 0)
-            return np.asarray(10.0 ** (below if transform == "decade_below" else above))
+        case "decade_below":
+            return np.asarray(10.0 ** _decades(numbers)[0])
+        case "decade_above":
+            return np.asarray(10.0 ** _decades(numbers)[2])
+        case "decades":
+            _, first, top = _decades(numbers)
+            every = math.ceil((top - first + 1) / MOST_TICKS)
+            return np.array([10.0**power for power in range(first, top + 1, every)])
     return numbers
 
 
-def _decades(sizes: Array) -> tuple[int, int]:
-    """Exponents of the powers of ten around positive numbers, within what a float holds."""
-    below = max(math.floor(math.log10(sizes.min())), -307)
-    return below, min(max(math.ceil(math.log10(sizes.max())), below + 1), 308)
+def _decades(numbers: Array) -> tuple[int, int, int]:
+    """Exponents of a logarithmic axis: its bottom, its first labelled decade, and its top.
+
+    Where there are zeros, they stand at the bottom, one decade below that of the smallest number.
+    """
+    sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
+    apart = int((numbers == 0).any())
+    if not sizes.size:
+        return -1 - apart, -1, 0
+    first = max(math.floor(math.log10(sizes.min())), -306)
+    top = max(math.ceil(math.log10(sizes.max())), first + 1)
+    return first - apart, first, min(top, 308)

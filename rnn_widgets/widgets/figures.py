@@ -14,6 +14,8 @@ from rnn_widgets.core.labels import subscript
 from rnn_widgets.core.ops import Array as Numbers
 from rnn_widgets.quantities import parse
 
+from .sync import check_options
+
 if TYPE_CHECKING:
     from .lab import Lab
 
@@ -45,14 +47,16 @@ class Figure(bqplot.Figure):
 
 def _axis(scale: bqplot.Scale, label: str, **options: Any) -> bqplot.Axis:
     options = {"grid_lines": "none", "label_offset": "34px"} | options
+    options.setdefault("tick_style", {"fill": TEXT})
     return bqplot.Axis(scale=scale, label=label, label_color=TEXT, color=TEXT, **options)
 
 
 def _figure(
     lab: Lab, title: str, marks: list[Any], axes: list[Any], options: dict[str, Any]
 ) -> Figure:
+    check_options(bqplot.Figure, options)
     options.setdefault("layout", Layout(width="100%", height="320px", min_width="0"))
-    options.setdefault("fig_margin", {"top": 36, "bottom": 50, "left": 64, "right": 16})
+    options.setdefault("fig_margin", {"top": 36, "bottom": 50, "left": 70, "right": 16})
     figure = Figure(
         title=options.pop("title", title),
         marks=marks,
@@ -94,7 +98,7 @@ def heatmap(lab: Lab, wrt: str, **options: Any) -> Figure:
     for trait in ("row", "column"):
         lab.drive(mark, trait, "steps")
     axes[0].label, axes[1].label = "source step k", "loss step t"
-    what = "" if parse(quantity, lab.net).index else " (norm)"
+    what = " (orange +, blue −)" if parse(quantity, lab.net).index else " (norm)"
     return _figure(lab, f"C[t, k] of {wrt}{what}", [mark], axes, options)
 
 
@@ -109,7 +113,8 @@ def jacobian_map(lab: Lab, quantity: str, **options: Any) -> Figure:
     low = "₀" if initial else subscript(other + 1)
     axes[0].label = f"entry of s{low}"
     axes[1].label = f"entry of s{subscript(steps[0] + 1)}"
-    title = f"state Jacobian ∂s{subscript(steps[0] + 1)}/∂s{low}"
+    name = f"s{program.blocks[parse(quantity, lab.net).row].label}"
+    title = f"∂{name}{subscript(steps[0] + 1)}/∂{name}{low} (orange +, blue −)"
     return _figure(lab, title, [mark], axes, options)
 
 
@@ -130,9 +135,15 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
     what = "C[t, k]" if parse(quantity, lab.net).index else "‖C[t, k]‖"
     axes = [
         _axis(across, "source step k; stacked by loss step, dark is early"),
-        _axis(up, what, side="left", tick_format=".3~g", label_offset="44px"),
+        _axis(up, what, side="left", tick_format=".3~g", label_offset="50px"),
     ]
-    return _figure(lab, f"{wrt} by source step", [mark], axes, options)
+    figure = _figure(lab, f"{wrt} by source step", [mark], axes, options)
+
+    def recolour(change: Any) -> None:
+        mark.colors = _ramp(change.new.program.seq_len)
+
+    lab.observe(recolour, "_network")
+    return figure
 
 
 def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
@@ -154,8 +165,10 @@ def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
     lab.drive(mark, "y", quantity, "floored")
     axes = [
         _axis(across, "lag |t − k|", tick_format="d"),
-        _axis(up, "", side="left", tick_format=".0e", num_ticks=5),
+        _axis(up, "", side="left", tick_format=".0e"),
     ]
+    lab.drive(axes[0], "tick_values", "lags")
+    lab.drive(axes[1], "tick_values", quantity, "decades")
     return _figure(lab, f"{wrt} by lag, absolute (0 at the bottom)", [mark], axes, options)
 
 

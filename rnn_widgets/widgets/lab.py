@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import anywidget
@@ -21,7 +23,7 @@ from .bundle import bundle
 from .drives import Drive
 from .sliders import SliderBinding, grown
 from .state import first_entry, network_to_json, recurrent, witness
-from .sync import current_cell, from_front_end, silently
+from .sync import check_options, current_cell, from_front_end, silently
 
 LEASE_SECONDS = 12.0  # the page renews it every 4 seconds
 
@@ -73,6 +75,7 @@ class Lab(anywidget.AnyWidget):
         self._owned: list[ipywidgets.Widget] = []
         self._attached_until = 0.0
         self._silent = False
+        self._vanished: set[SliderBinding] = set()
         if not isinstance(net, Network):
             raise TypeError(f"a lab needs a Network, such as rw.rnn(2, 3, 4), not {net!r}")
         super().__init__(_network=net, selection=first_entry(net))
@@ -96,7 +99,7 @@ class Lab(anywidget.AnyWidget):
     def net(self, net: Network) -> None:
         if not isinstance(net, Network):
             raise TypeError(f"lab.net must be a Network, not {type(net).__name__}")
-        with self._lock:
+        with self._open():
             # Sliders first: a browser then knows that what differs from the network's message
             # is a move made meanwhile.
             for binding in self._bindings:
@@ -112,7 +115,7 @@ class Lab(anywidget.AnyWidget):
         KeyError, ValueError, TypeError, IndexError
             As `Network.replace`; the lab stays as it was.
         """
-        with self._lock:
+        with self._open():
             self.net = self.net.replace(**changes)
 
     # Sliders
@@ -146,7 +149,7 @@ class Lab(anywidget.AnyWidget):
         KeyError, IndexError, ValueError, TypeError
             For an entry that does not exist or a range that is none.
         """
-        with self._lock:
+        with self._open():
             leaf, index = parse_entry(entry, self.net.program.leaves)
             if not index:
                 raise ValueError(f"a slider moves one entry: name one, such as {leaf}[0]")
@@ -158,6 +161,7 @@ class Lab(anywidget.AnyWidget):
                 raise ValueError(f"a slider needs min < max and step > 0: {min}, {max}, {step}")
             value = float(self.net.values[leaf][index])
             low, high = grown(float(min), float(max), value)
+            check_options(ipywidgets.FloatSlider, options)
             options.setdefault("description", entry)
             options.setdefault("style", {"description_width": "initial"})
             options.setdefault("readout_format", ".3f")
@@ -166,6 +170,7 @@ class Lab(anywidget.AnyWidget):
             )
             binding = SliderBinding(slider, leaf, index)
             slider.observe(lambda change: self._on_slider(binding), "value")
+            slider.observe(self._forget, "comm")
             self._bindings.append(binding)
             self._owned.append(slider)
             self._sliders = [b.to_json() for b in self._bindings]
@@ -185,14 +190,19 @@ class Lab(anywidget.AnyWidget):
         shape = net.program.leaves.get(binding.leaf)
         alive = shape is not None and len(shape) == len(binding.index)
         alive = alive and all(i < n for i, n in zip(binding.index, shape or (), strict=True))
-        binding.slider.disabled = not alive
+        if not alive:
+            self._vanished.add(binding)
+            binding.slider.disabled = True
+        elif binding in self._vanished:
+            self._vanished.remove(binding)
+            binding.slider.disabled = False
         if alive:
             with _muted(self):
                 binding.show(float(net.values[binding.leaf][binding.index]), send=True)
 
     def _on_slider(self, binding: SliderBinding) -> None:
         with self._lock:
-            if self._silent or binding.slider.disabled:
+            if self._silent or binding in self._vanished:
                 return
             here = from_front_end(binding.slider, "value")
             exact = float(self.net.values[binding.leaf][binding.index])
@@ -226,6 +236,9 @@ class Lab(anywidget.AnyWidget):
     ) -> None:
         """Show a quantity in a trait of any widget, such as a mark of your own bqplot figure.
 
+        While a page is open the browser sets the trait, and the copy that Python holds may lag
+        behind: read numbers from `net`.
+
         Parameters
         ----------
         widget : ipywidgets.Widget
@@ -244,13 +257,13 @@ class Lab(anywidget.AnyWidget):
         KeyError, IndexError, ValueError, TypeError
             For a name that does not exist, naming the nearest, or a trait of the wrong rank.
         """
-        with self._lock:
+        with self._open():
             drive = drives.make(widget, trait, quantity, transform, self.net)
-            self._driven = [d for d in self._driven if (d.widget, d.trait) != (widget, trait)] + [
-                drive
-            ]
-            self._drives = [d.to_json() for d in self._driven]
             setattr(widget, trait, drive.value(self.net))
+            others = [d for d in self._driven if (d.widget, d.trait) != (widget, trait)]
+            self._driven = [*others, drive]
+            self._drives = [d.to_json() for d in self._driven]
+            widget.observe(self._forget, "comm")
 
     def heatmap(self, wrt: str | None = None, **options: Any) -> ipywidgets.DOMWidget:
         """Heat map of C[t, k]: signed for an entry, the norm for a whole parameter.
@@ -293,7 +306,12 @@ class Lab(anywidget.AnyWidget):
         return lag_plot(self, wrt or recurrent(self.net), **options)
 
     def jacobian_map(
-        self, t: int | None = None, k: int | None = None, layer: str = "", **options: Any
+        self,
+        t: int | None = None,
+        k: int | None = None,
+        layer: int = 0,
+        reverse: bool = False,
+        **options: Any,
     ) -> ipywidgets.DOMWidget:
         """Heat map of the state Jacobian of step t, or with ``k`` of the product ∂s_t/∂s_k.
 
@@ -303,8 +321,8 @@ class Lab(anywidget.AnyWidget):
             0-based step; the last by default.
         k : int, optional
             An earlier step, −1 for the initial state.
-        layer : str
-            Such as "_l1_reverse", where there are several layers or directions.
+        layer, reverse
+            Of which layer and direction, as in `Network.jacobians`.
         **options
             Traits of the `bqplot.Figure`.
 
@@ -314,9 +332,12 @@ class Lab(anywidget.AnyWidget):
         """
         from .figures import jacobian_map
 
-        step = self.net.program.seq_len - 1 if t is None else t
+        self.net.jacobians(layer, reverse)  # refuses what does not exist
+        program = self.net.program
+        suffix = f"_l{layer}" + ("_reverse" if reverse else "") if program.rows > 1 else ""
+        step = program.seq_len - 1 if t is None else t
         return jacobian_map(
-            self, f"jacobian{layer}[{step}{'' if k is None else f',{k}'}]", **options
+            self, f"jacobian{suffix}[{step}{'' if k is None else f',{k}'}]", **options
         )
 
     def table(self, compare: dict[str, Any] | None = None) -> ipywidgets.DOMWidget:
@@ -339,9 +360,10 @@ class Lab(anywidget.AnyWidget):
         """
         from .table import Table
 
-        table = Table(self, compare or {})
-        self._owned.append(table)
-        return table
+        with self._open():
+            table = Table(self, compare or {})
+            self._owned.append(table)
+            return table
 
     def own(self, *widgets: ipywidgets.Widget) -> None:
         """Close these widgets when the lab is closed."""
@@ -410,15 +432,37 @@ class Lab(anywidget.AnyWidget):
             labs = []
         Lab._by_cell[cell] = (run, [*labs, self])
 
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """Hold the lab's state, which must not have been closed."""
+        with self._lock:
+            if self.comm is None:
+                raise RuntimeError("this lab is closed: make another with rw.Lab(lab.net)")
+            yield
+
+    def _forget(self, change: Any) -> None:
+        """Let go of a slider or a driven widget that has been closed."""
+        widget = change.owner
+        if change.new is not None or self.comm is None:
+            return
+        with self._lock:
+            self._bindings = [b for b in self._bindings if b.slider is not widget]
+            self._driven = [d for d in self._driven if d.widget is not widget]
+            self._owned = [w for w in self._owned if w is not widget]
+            self._sliders = [b.to_json() for b in self._bindings]
+            self._drives = [d.to_json() for d in self._driven]
+
     def close(self) -> None:
         """Close the lab with the sliders, figures and tables that it made."""
+        if "_lock" not in self.__dict__:
+            return  # it was never made
         with self._lock:
+            super().close()
             for widget in self._owned:
                 widget.close()
             self._owned.clear()
             self._bindings.clear()
             self._driven.clear()
-            super().close()
 
     def __repr__(self) -> str:
         return f"Lab({self._network!r})"

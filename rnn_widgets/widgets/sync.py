@@ -1,4 +1,4 @@
-"""Three things that ipywidgets knows but has no public way to say."""
+"""What ipywidgets knows but has no public way to say, or takes without a word."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from ipywidgets import Widget
+
+from rnn_widgets.core.names import unknown
 
 
 def from_front_end(widget: Widget, name: str) -> bool:
@@ -46,3 +48,19 @@ def current_cell() -> tuple[str, str] | None:
     parent: dict[str, Any] = getattr(shell, "get_parent", dict)() if shell is not None else {}
     cell = parent.get("metadata", {}).get("cellId")
     return (cell, parent["header"]["msg_id"]) if cell else None
+
+
+def check_options(widget: type[Widget], options: dict[str, Any]) -> None:
+    """Refuse an option that is no trait of a widget, or that a lab sets itself.
+
+    Raises
+    ------
+    TypeError
+        Naming the nearest option there is.
+    """
+    for name in options:
+        if name in ("value", "marks", "axes"):
+            raise TypeError(f"{name} is the lab's: change its numbers with lab.set or lab.net")
+        if name not in widget.class_trait_names():
+            known = [n for n in widget.class_trait_names() if not n.startswith("_")]
+            raise TypeError(str(unknown(f"option of {widget.__name__}", name, known)))

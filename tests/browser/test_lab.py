@@ -124,14 +124,36 @@ def test_mouse_drag_draws_every_step_and_ends_right(open_lab: Opener) -> None:
     agrees(notebook)
 
 
-def test_typing_a_number(open_lab: Opener) -> None:
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [("-1.25", -1.25), ("0.7", 0.7), ("−0.3", -0.3), ("0,4", 0.4), ("1e9", 2.0)],
+)
+def test_typing_a_number(open_lab: Opener, typed: str, value: float) -> None:
     notebook = open_lab("typing.ipynb", *CELLS)
     readout = notebook.page.get_by_role("textbox", name=f"{ENTRY}, value").first
     readout.click()
     notebook.page.keyboard.press("Control+a")
-    notebook.page.keyboard.type("-1.25")
+    notebook.page.keyboard.insert_text(typed)
     notebook.page.keyboard.press("Enter")
-    notebook.wait_for(lambda: slider_value(notebook) == -1.25, "the typed number arrives")
+    notebook.wait_for(
+        lambda: slider_value(notebook) == pytest.approx(value, abs=1e-9), "the number arrives"
+    )
+    agrees(notebook)
+    expect(notebook.page.locator('[data-witness="autograd"]')).to_contain_text("✓")
+
+
+def test_typing_nonsense_changes_nothing(open_lab: Opener) -> None:
+    notebook = open_lab("nonsense.ipynb", *CELLS)
+    before = slider_value(notebook)
+    readout = notebook.page.get_by_role("textbox", name=f"{ENTRY}, value").first
+    for typed in ("abc", "", "--"):
+        readout.click()
+        notebook.page.keyboard.press("Control+a")
+        notebook.page.keyboard.insert_text(typed)
+        notebook.page.keyboard.press("Enter")
+        readout.blur()
+        assert slider_value(notebook) == before
+    expect(readout).to_have_text("0.265")  # the exact value again, not the slider's rounded one
     agrees(notebook)
 
 
@@ -311,13 +333,12 @@ def test_every_size_draws_without_an_error(open_lab: Opener, net: str) -> None:
     logged: list[str] = []
     notebook = open_lab("sizes.ipynb", "1", run=False)
     notebook.page.on("console", lambda m: logged.append(m.text) if m.type == "error" else None)
-    layer = "_l0" if "num_layers" in net else ""
     code = f"""
 import rnn_widgets as rw
 from ipywidgets import VBox
 lab = rw.Lab({net})
 VBox([lab.slider("weight_hh_l0[0,0]"), lab.heatmap(), lab.bars(), lab.lag_plot(),
-      lab.jacobian_map(layer="{layer}"), lab.table()])
+      lab.jacobian_map(), lab.table()])
 """
     notebook.page.evaluate(
         """(code) => {

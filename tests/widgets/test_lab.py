@@ -5,6 +5,7 @@ import threading
 import ipywidgets
 import numpy as np
 import pytest
+import traitlets
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -274,5 +275,66 @@ def test_text_forms_are_the_same_on_every_run():
     assert repr(lab) == (
         "Lab(Network(rnn_tanh, input_size=2, hidden_size=3, seq_len=4, loss='seed'))"
     )
-    assert repr(lab.heatmap(ENTRY)) == "Figure('C[t, k] of weight_hh_l0[0,1]')"
+    assert repr(lab.heatmap(ENTRY)) == ("Figure('C[t, k] of weight_hh_l0[0,1] (orange +, blue −)')")
     assert repr(lab.table()) == f"Table({lab!r})"
+
+
+def test_a_closed_lab_says_so():
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    lab.close()
+    for use in (
+        lambda: lab.slider(ENTRY),
+        lambda: lab.heatmap(),
+        lambda: lab.table(),
+        lambda: lab.set(h0=[1, 2, 3]),
+        lambda: setattr(lab, "net", rw.rnn(2, 3, 4)),
+    ):
+        with pytest.raises(RuntimeError, match="closed"):
+            use()
+    lab.close()
+
+
+def test_a_closed_slider_or_mark_is_let_go():
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    mark = lab.heatmap().marks[0]
+    lab.slider(ENTRY).close()
+    mark.close()
+    twin = lab.slider(ENTRY)
+    lab.bars()
+    lab.set(h0=[1, 2, 3])
+    assert [spec["slider"] for spec in lab._sliders] == [twin]
+    assert mark not in [spec["widget"] for spec in lab._drives]
+
+
+def test_a_slider_that_the_user_disabled_stays_so_and_still_follows():
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    slider = lab.slider("h0[1]", disabled=True)
+    lab.set(h0=[0.0, 0.5, 0.0])
+    assert (slider.disabled, slider.value) == (True, 0.5)
+    slider.value = 1.5
+    assert lab.net.values["h0"][1] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda lab: lab.slider("h0[0]", mn=2), "did you mean 'min'"),
+        (lambda lab: lab.slider("h0[0]", value=2), "lab.set"),
+        (lambda lab: lab.heatmap(tilte="T"), "did you mean 'title'"),
+    ],
+)
+def test_misspelt_options_are_refused(make, says):
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    with pytest.raises(TypeError, match=says):
+        make(lab)
+
+
+def test_a_refused_drive_is_not_kept():
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    progress, whole = ipywidgets.FloatSlider(min=0, max=1), ipywidgets.IntText()
+    with pytest.raises(traitlets.TraitError):
+        lab.drive(progress, "max", "value[weight_ih_l0[0,0]]", "minus_limit")
+    with pytest.raises(TypeError, match="neither numbers nor text"):
+        lab.drive(whole, "value", "loss")
+    assert list(lab._drives) == []
+    lab.set(h0=[1, 2, 3])

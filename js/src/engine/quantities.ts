@@ -289,9 +289,17 @@ function summed(kind: string, full: Float64Array, T: number, signed: boolean): T
 }
 
 function norms(sums: Float64Array, width: number): Float64Array {
-  return Float64Array.from({ length: sums.length / width }, (_, group) => {
-    let squares = 0;
-    for (let i = group * width; i < (group + 1) * width; i++) squares += sums[i] * sums[i];
-    return Math.sqrt(squares);
-  });
+  return Float64Array.from({ length: sums.length / width }, (_, group) =>
+    norm(sums.subarray(group * width, (group + 1) * width)),
+  );
+}
+
+/** The Frobenius norm; scaled, so that squares of large numbers do not overflow. */
+export function norm(numbers: Float64Array): number {
+  let largest = 0;
+  for (const x of numbers) largest = Math.abs(x) <= largest ? largest : Math.abs(x);
+  if (largest === 0 || !Number.isFinite(largest)) return largest;
+  let squares = 0;
+  for (const x of numbers) squares += (x / largest) ** 2;
+  return largest * Math.sqrt(squares);
 }

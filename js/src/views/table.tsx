@@ -3,6 +3,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { render } from "preact";
 import type { Account } from "../accounting";
+import { norm } from "../engine/quantities";
 import { allDigits, threeDigits } from "../format";
 import type { KernelState } from "../kernel";
 import type { LiveLab } from "../live";
@@ -37,8 +38,8 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
             <tr>
               <th scope="col">leaf</th>
               <th scope="col">also called</th>
-              <th scope="col">gradient</th>
               <th scope="col">norm</th>
+              <th scope="col">gradient</th>
               {compared && <th scope="col">off the given by</th>}
             </tr>
           </thead>
@@ -51,10 +52,10 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
                     <div key={alias}>{alias}</div>
                   ))}
                 </td>
+                <td class="rw-number">{threeDigits(norm(gradient))}</td>
                 <td>
                   <Entries lab={lab} leaf={leaf} shape={program.leaves[leaf]} data={gradient} />
                 </td>
-                <td class="rw-number">{threeDigits(Math.hypot(...gradient))}</td>
                 {compared && (
                   <td class="rw-number">
                     {compare[leaf] ? distance(gradient, compare[leaf]) : ""}
@@ -67,7 +68,8 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
       </div>
       {lab.kernel.state.value === "gone" && (
         <p class="rw-notice">
-          The kernel has stopped: the page works on, but Python does not follow.
+          The kernel has stopped or restarted: the page works on, but Python does not follow until
+          the cell is run again.
         </p>
       )}
       <AccountingLine account={lab.accounting.account.value} kernel={lab.kernel.state.value} />
@@ -77,7 +79,7 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
 
 function overflowText({ results }: LiveLab): string {
   const step = results.overflow;
-  const where = step === null ? "on the way back" : `at step t = ${step + 1}`;
+  const where = step === null ? "on the way back" : `at t = ${step + 1} (step ${step})`;
   return `Overflow: numbers grow beyond what a computer holds, first ${where}. What depends on them is not a number.`;
 }
 
@@ -95,12 +97,15 @@ function Entries(props: {
       </span>
     );
   }
-  const columns = shape[shape.length - 1];
+  const last = shape[shape.length - 1];
+  // A bias of several gates reads as one row per gate.
+  const { hiddenSize } = lab.results.program;
+  const columns = shape.length === 1 && last % hiddenSize === 0 ? hiddenSize : last;
   const selectable = leaf in lab.results.program.parameters;
   return (
     <div class="rw-entries" style={{ gridTemplateColumns: `repeat(${columns}, max-content)` }}>
       {Array.from(data, (x, i) => {
-        const index = shape.length === 2 ? `${Math.floor(i / columns)},${i % columns}` : `${i}`;
+        const index = shape.length === 2 ? `${Math.floor(i / last)},${i % last}` : `${i}`;
         const entry = `${leaf}[${index}]`;
         const title = `∂L/∂${entry} = ${allDigits(x)}`;
         if (!selectable) {
