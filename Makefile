@@ -44,7 +44,7 @@ outputs: setup
 	jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb \
 		--ExecutePreprocessor.store_widget_state=False --ExecutePreprocessor.record_timing=False
 
-bench: setup
+bench: setup chromium
 	pytest tests/benchmarks --benchmark-enable --benchmark-only
 
 # The README's picture, taken from the running product.

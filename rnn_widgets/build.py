@@ -42,7 +42,7 @@ def make(
         loss=values.loss_kind(loss),
     )
     program = replace(program, loss_steps=values.loss_steps(loss_steps, program.seq_len))
-    return Network(program, values.initial(program, rng, given), sources or {})
+    return Network._of(program, values.initial(program, rng, given), sources or {})
 
 
 def rnn(
@@ -125,8 +125,12 @@ def gru(
     *,
     reset_after: bool = True,
     bias: bool | str = True,
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    readout: int | None = None,
+    loss: str = "seed",
+    loss_steps: Any = "all",
     rng: int | np.random.Generator = 0,
-    **options: Any,
 ) -> Network:
     """A gated recurrent unit, gates stacked r, z, n as in PyTorch's nn.GRU.
 
@@ -138,8 +142,8 @@ def gru(
         True: the reset gate acts after the recurrent matrix, ``n = tanh(… + r ⊙ (W_hn h + b_hn))``
         (Cho et al. 2014 v1; default of PyTorch, cuDNN and Keras). False: before it,
         ``n = tanh(… + W_hn (r ⊙ h) + b_hn)`` (v3; default of ONNX).
-    bias, rng, **options
-        As for `rnn`, except ``nonlinearity``.
+    bias, num_layers, bidirectional, readout, loss, loss_steps, rng
+        As for `rnn`.
 
     Returns
     -------
@@ -158,7 +162,19 @@ def gru(
     """
     after = values.choice("reset_after", reset_after, (True, False))
     cell = cells.gru_cell(after, values.choice("bias", bias, BIAS))
-    return make(cell, input_size, hidden_size, seq_len, rng, {}, **options)
+    return make(
+        cell,
+        input_size,
+        hidden_size,
+        seq_len,
+        rng,
+        {},
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        readout=readout,
+        loss=loss,
+        loss_steps=loss_steps,
+    )
 
 
 def lstm(
@@ -167,8 +183,12 @@ def lstm(
     seq_len: int,
     *,
     bias: bool | str = True,
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    readout: int | None = None,
+    loss: str = "seed",
+    loss_steps: Any = "all",
     rng: int | np.random.Generator = 0,
-    **options: Any,
 ) -> Network:
     """A long short-term memory, gates stacked i, f, g, o as in PyTorch's nn.LSTM.
 
@@ -176,8 +196,8 @@ def lstm(
     ----------
     input_size, hidden_size, seq_len : int
         I, H and T.
-    bias, rng, **options
-        As for `rnn`, except ``nonlinearity``.
+    bias, num_layers, bidirectional, readout, loss, loss_steps, rng
+        As for `rnn`.
 
     Returns
     -------
@@ -195,7 +215,19 @@ def lstm(
     (5, 3)
     """
     cell = cells.lstm_cell(values.choice("bias", bias, BIAS))
-    return make(cell, input_size, hidden_size, seq_len, rng, {}, **options)
+    return make(
+        cell,
+        input_size,
+        hidden_size,
+        seq_len,
+        rng,
+        {},
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        readout=readout,
+        loss=loss,
+        loss_steps=loss_steps,
+    )
 
 
 def custom(
@@ -204,8 +236,12 @@ def custom(
     hidden_size: int,
     seq_len: int,
     *,
+    num_layers: int = 1,
+    bidirectional: bool = False,
+    readout: int | None = None,
+    loss: str = "seed",
+    loss_steps: Any = "all",
     rng: int | np.random.Generator = 0,
-    **options: Any,
 ) -> Network:
     """A network of a user's own cell, made with ``@rw.cell``.
 
@@ -215,8 +251,8 @@ def custom(
         What ``@rw.cell`` made of the equations.
     input_size, hidden_size, seq_len : int
         I, H and T.
-    rng, **options
-        As for `rnn`, except ``nonlinearity`` and ``bias``.
+    num_layers, bidirectional, readout, loss, loss_steps, rng
+        As for `rnn`.
 
     Returns
     -------
@@ -240,4 +276,16 @@ def custom(
     """
     if not isinstance(cell, Template):
         raise TypeError(f"cell must be a function decorated with @rw.cell(params=…), not {cell!r}")
-    return make(cell, input_size, hidden_size, seq_len, rng, {}, **options)
+    return make(
+        cell,
+        input_size,
+        hidden_size,
+        seq_len,
+        rng,
+        {},
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        readout=readout,
+        loss=loss,
+        loss_steps=loss_steps,
+    )

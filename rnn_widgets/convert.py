@@ -139,9 +139,20 @@ def from_flux(
     }
     if rows not in made:
         raise ValueError(f"Wh must be (H, H), (3H, H) or (4H, H), not ({rows}, {hidden})")
+    if len(given["weight_ih_l0"]) != rows:
+        shape = given["weight_ih_l0"].shape
+        raise ValueError(f"Wi must have the {rows} rows of Wh, not be of shape {shape}")
+    if b is not None and given["bias_ih_l0"].shape != (rows,):
+        shape = given["bias_ih_l0"].shape
+        raise ValueError(f"b must have shape ({rows},), one number for each row of Wh, not {shape}")
     sequence = _sequence(x)
     given |= {"x": sequence}
     sizes = {"input_size": given["weight_ih_l0"].shape[1], "hidden_size": hidden}
+    if sequence.shape[1] != sizes["input_size"]:
+        raise ValueError(
+            f"x must have as many inputs as Wi has columns, {sizes['input_size']}, not "
+            f"{sequence.shape[1]}"
+        )
     return _with_states(
         made[rows](),
         sequence,
@@ -180,6 +191,9 @@ def _with_states(
 ) -> Network:
     rows = sizes.get("num_layers", 1) * (2 if sizes.get("bidirectional") else 1)
     hidden = sizes["hidden_size"]
+    if c0 is not None and "c" not in cell.states:
+        word = {"rnn": "an RNN", "gru": "a GRU"}[cell.name.split("_")[0]]
+        raise ValueError(f"{word} has no cell state: c0 is an LSTM's")
     for name, state in (("h0", h0), ("c0", c0)):
         if state is None:
             continue
@@ -188,6 +202,8 @@ def _with_states(
             array = array[0]  # as torch takes it
         given[name] = array
     loss = values.loss_kind(options["loss"])
+    if target is not None and loss in ("seed", "sum"):
+        raise ValueError(f"the loss {loss!r} has no target; choose 'sse', 'mse' or 'cross_entropy'")
     if target is not None:
         given["target"] = target
     elif loss in ("sse", "mse", "cross_entropy"):

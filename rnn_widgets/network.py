@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from .core import backward, forward, paths, results, values
+import numpy as np
+
+from .core import backward, forward, paths, results
 from .core.gradients import Gradients
 from .core.jacobians import StateJacobians
-from .core.names import parse_entry
+from .core.names import first_entry, parse_parameter
 from .core.ops import Array
 from .core.program import Program, Truncation
 from .core.saved import program_from_data
+from .core.values import Values, checked, choice, leaf, size, whole
 from .interop import names
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from .interop.witness import Report
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Network:
     """A tiny recurrent network: equations, sizes and numbers. Frozen: every change makes a new one.
 
@@ -34,19 +37,46 @@ class Network:
     ----------
     program : Program
         The equations and sizes.
-    leaves : dict
-        Checked, frozen float64 arrays, one for each of ``program.leaves``.
-    sources : dict
+    values : dict
+        An array-like for each of ``program.leaves``; checked and copied.
+    sources : dict, optional
         The objects that parameters were copied from, for ``gradients()[parameter]``.
+
+    Raises
+    ------
+    KeyError
+        For a missing or an unknown leaf.
+    ValueError, TypeError, IndexError
+        As for `replace`.
     """
 
     program: Program
-    leaves: Mapping[str, Array]
     sources: Mapping[str, object]
+    _leaves: Mapping[str, Array] = field()  # what is computed with; never handed out
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "leaves", MappingProxyType(dict(self.leaves)))
-        object.__setattr__(self, "sources", MappingProxyType(dict(self.sources)))
+    def __init__(
+        self,
+        program: Program,
+        values: Mapping[str, Any],
+        sources: Mapping[str, object] | None = None,
+    ) -> None:
+        self._fill(program, checked(program, values), sources or {})
+
+    def _fill(
+        self, program: Program, leaves: Mapping[str, Array], sources: Mapping[str, object]
+    ) -> None:
+        object.__setattr__(self, "program", program)
+        object.__setattr__(self, "_leaves", MappingProxyType(dict(leaves)))
+        object.__setattr__(self, "sources", MappingProxyType(dict(sources)))
+
+    @classmethod
+    def _of(
+        cls, program: Program, leaves: Mapping[str, Array], sources: Mapping[str, object]
+    ) -> Network:
+        """A network of arrays that `core.values.leaf` made, which need no second check."""
+        net = cls.__new__(cls)
+        net._fill(program, leaves, sources)
+        return net
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Unpickled arrays could be written to; read back from JSON they are frozen again.
@@ -54,7 +84,10 @@ class Network:
 
     @property
     def values(self) -> Mapping[str, Array]:
-        """Leaf name to read-only float64 array: parameters, x, h0, c0, v, target.
+        """Leaf name to float64 array: parameters, x, h0, c0, v, target.
+
+        Each is a read-only copy, made when it is asked for; an unknown name raises a KeyError
+        that names the nearest.
 
         Examples
         --------
@@ -62,7 +95,7 @@ class Network:
         >>> list(rw.rnn(2, 3, 4, bias=False).values)
         ['weight_ih_l0', 'weight_hh_l0', 'x', 'h0', 'v']
         """
-        return self.leaves
+        return Values(self._leaves)
 
     def replace(self, **changes: Any) -> Network:
         """A new network with other numbers.
@@ -91,13 +124,13 @@ class Network:
         >>> net.replace(h0=[1, 0, -1]).values["h0"]
         array([ 1.,  0., -1.])
         """
-        checked = {name: values.leaf(self.program, name, value) for name, value in changes.items()}
+        moved = {name: leaf(self.program, name, value) for name, value in changes.items()}
         kept = {name: s for name, s in self.sources.items() if name not in changes}
-        return Network(self.program, {**self.leaves, **checked}, kept)
+        return Network._of(self.program, {**self._leaves, **moved}, kept)
 
     @cached_property
     def _forward(self) -> forward.ForwardPass:
-        return forward.forward(self.program, self.leaves)
+        return forward.forward(self.program, self._leaves)
 
     @cached_property
     def _sweep(self) -> backward.Sweep:
@@ -208,6 +241,8 @@ class Network:
         ------
         IndexError
             If there is no such layer or direction.
+        TypeError
+            If ``layer`` is not a whole number or ``reverse`` not True or False.
 
         Examples
         --------
@@ -216,10 +251,9 @@ class Network:
         >>> net.jacobians().product(2, 0)
         array([[4.]])
         """
-        if not 0 <= layer < self.program.num_layers:
-            raise IndexError(
-                f"layer {layer} does not exist; the layers are 0 to {self.program.num_layers - 1}"
-            )
+        layer = whole("layer", layer, self.program.num_layers)
+        if not isinstance(reverse, bool | np.bool_):
+            raise TypeError(f"reverse must be True or False, not {reverse!r}")
         if reverse and not self.program.bidirectional:
             raise IndexError("the network has no reverse direction: it is not bidirectional")
         row = layer * self.program.directions + bool(reverse)
@@ -255,30 +289,19 @@ class Network:
         >>> net.terms("weight_ih_l0[0,0]", loss_step=2, source_step=0)[0].factors
         (('weight_hh_l0[0,0]', 2.0), ('weight_hh_l0[0,0]', 2.0), ('x₁[0]', 3.0))
         """
-        leaf, entry = parse_entry(wrt, self.program.parameters)
+        steps = self.program.seq_len
+        name, entry = parse_parameter(wrt, self.program)
         if not entry:
-            raise ValueError(f"name one entry of {leaf}, for example {leaf}[{self._example(leaf)}]")
-        t, k = self._step("loss_step", loss_step), self._step("source_step", source_step)
+            shape = self.program.parameters[name]
+            raise ValueError(f"name one entry of {name}, for example {first_entry(name, shape)}")
+        t = whole("loss_step", loss_step, steps)
+        k = whole("source_step", source_step, steps)
+        top = size("top", top)
         overflow = self.forward().overflow
         if overflow is not None:
             raise ValueError(f"the network overflows at step {overflow}; its terms are not numbers")
-        total = self._contribution(leaf, entry, t, k)
-        return paths.terms(
-            self.program, self._forward, leaf, entry, t, k, values.size("top", top), total
-        )
-
-    def _example(self, leaf: str) -> str:
-        return ",".join("0" for _ in self.program.parameters[leaf])
-
-    def _step(self, name: str, step: int) -> int:
-        if isinstance(step, bool) or not hasattr(step, "__index__"):
-            raise TypeError(f"{name} must be a whole number, not {step!r}")
-        if not 0 <= step < self.program.seq_len:
-            raise IndexError(f"{name} {step} does not exist: 0 to {self.program.seq_len - 1}")
-        return int(step)
-
-    def _contribution(self, leaf: str, entry: tuple[int, ...], t: int, k: int) -> float:
-        return float(backward.contributions(self.program, self._sweep)[leaf][(t, k, *entry)])
+        total = float(backward.contributions(self.program, self._sweep)[name][(t, k, *entry)])
+        return paths.terms(self.program, self._forward, name, entry, t, k, top, total)
 
     def truncate(self, *, window: int | None = None, chunk: int | None = None) -> Network:
         """The same network with a truncated backward pass; without arguments, the full one.
@@ -316,10 +339,10 @@ class Network:
             raise TypeError("truncate by a window or by chunks, not both")
         truncation = None
         if window is not None:
-            truncation = Truncation("window", values.size("window", window))
+            truncation = Truncation("window", size("window", window))
         elif chunk is not None:
-            truncation = Truncation("chunk", values.size("chunk", chunk))
-        return Network(self.program.truncated(truncation), self.leaves, self.sources)
+            truncation = Truncation("chunk", size("chunk", chunk))
+        return Network._of(self.program.truncated(truncation), self._leaves, self.sources)
 
     def check(self) -> Report:
         """Compare the sum of contributions with torch's autograd and with central differences.
@@ -339,7 +362,7 @@ class Network:
         """
         from .interop.witness import check
 
-        return check(self.program, self.leaves)
+        return check(self.program, self._leaves)
 
     def to_torch(self) -> torch.nn.Module:
         """The network as a float64 torch module with the same parameter names.
@@ -354,7 +377,7 @@ class Network:
         """
         from .interop.modules import to_torch
 
-        return to_torch(self.program, self.leaves)
+        return to_torch(self.program, self._leaves)
 
     def code(self, framework: str = "torch") -> str:
         """A script that builds the network, runs it and prints the same gradients.
@@ -372,8 +395,8 @@ class Network:
         """
         from .interop.code import script
 
-        values.choice("framework", framework, ("torch",))
-        return script(self.program, self.leaves)
+        choice("framework", framework, ("torch",))
+        return script(self.program, self._leaves)
 
     def to_json(self) -> str:
         """The program and its numbers as text; floats keep every bit.
@@ -386,7 +409,7 @@ class Network:
         True
         """
         data = self.program.to_json()
-        data["values"] = {name: array.tolist() for name, array in self.leaves.items()}
+        data["values"] = {name: array.tolist() for name, array in self._leaves.items()}
         return json.dumps(data, allow_nan=False)
 
     @classmethod
@@ -441,7 +464,6 @@ def network_from_data(data: Any) -> Network:
     if not isinstance(given, dict) or set(given) != set(program.leaves):
         raise ValueError(f"the saved network must have values for {', '.join(program.leaves)}")
     try:
-        leaves = {name: values.leaf(program, name, given[name]) for name in program.leaves}
+        return Network(program, given)
     except (TypeError, IndexError) as error:
         raise ValueError(f"the saved network is damaged: {error}") from error
-    return Network(program, leaves, {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .core.names import parse_entry, unknown
+from .core.names import parse_entry, parse_parameter, unknown
+from .core.norms import norms
 
 if TYPE_CHECKING:
     from .core.ops import Array
@@ -93,7 +95,9 @@ def parse(text: str, net: Network) -> Quantity:
         return Quantity(name, row, node=argument)
     if kind == "steps":
         return Quantity(name, row, steps=_steps(name, argument, net, row))
-    leaves = net.program.parameters if kind == "parameter" else net.program.leaves
+    if kind == "parameter":
+        return Quantity(name, row, *parse_parameter(argument, net.program))
+    leaves: Mapping[str, tuple[int, ...]] = net.program.leaves
     if kind == "differentiable":
         leaves = {leaf: net.program.leaves[leaf] for leaf in net.gradients()}
     leaf, index = parse_entry(argument, leaves)
@@ -159,9 +163,7 @@ def evaluate(quantity: Quantity, net: Network) -> Array:
         steps = 2 if name == "contribution" else 1
         if index:
             return np.asarray(full[(slice(None),) * steps + index])
-        with np.errstate(all="ignore"):
-            norms: Array = np.sqrt((full**2).sum(axis=tuple(range(steps, full.ndim))))
-        return norms
+        return norms(full, tuple(range(steps, full.ndim)))
     if name in ("steps", "lags"):
         first = 1.0 if name == "steps" else 0.0
         return np.arange(net.program.seq_len, dtype=np.float64) + first

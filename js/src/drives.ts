@@ -9,6 +9,8 @@ export type Transform =
   | "floored"
   | "limit"
   | "minus_limit"
+  | "stack_bottom"
+  | "stack_top"
   | "decade_below"
   | "decade_above"
   | "decades";
@@ -31,6 +33,10 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
       return scalar(limit(data));
     case "minus_limit":
       return scalar(-limit(data));
+    case "stack_bottom":
+      return scalar(stack(tensor)[0]);
+    case "stack_top":
+      return scalar(stack(tensor)[1]);
     case "decade_below":
       return scalar(10 ** decades(data)[0]);
     case "decade_above":
@@ -47,11 +53,34 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
 
 const scalar = (value: number): Tensor => ({ data: Float64Array.of(value), shape: [] });
 
-/** The largest absolute value, 1 if that is 0: half the width of a symmetric scale. */
+// Ends of scales go up this ladder, so that they stand still while numbers move a little.
+const RUNGS = [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+/** The next rung of the ladder; 0 and what is too small or large for one stay. */
+function roundedUp(size: number): number {
+  if (!(size > 1e-300 && size < 1e300)) return size;
+  const decade = 10 ** Math.floor(Math.log10(size));
+  return RUNGS.map((rung) => rung * decade).find((end) => size <= end) ?? size;
+}
+
+/** Ends of an axis for bars stacked by row, negative ones downwards. */
+function stack({ data, shape }: Tensor): [bottom: number, top: number] {
+  const columns = shape[shape.length - 1] ?? 1;
+  const down = new Float64Array(columns);
+  const up = new Float64Array(columns);
+  data.forEach((x, i) => {
+    if (Number.isFinite(x)) (x < 0 ? down : up)[i % columns] += Math.abs(x);
+  });
+  const lowest = down.reduce((a, b) => Math.max(a, b), 0);
+  const highest = up.reduce((a, b) => Math.max(a, b), 0);
+  return [-roundedUp(lowest), roundedUp(highest) || (lowest ? 0 : 1)];
+}
+
+/** The largest absolute value rounded up, 1 if it is 0: half the width of a symmetric scale. */
 function limit(data: Float64Array): number {
   let largest = 0;
   for (const x of data) if (Number.isFinite(x)) largest = Math.max(largest, Math.abs(x));
-  return largest || 1;
+  return roundedUp(largest) || 1;
 }
 
 const MOST_TICKS = 6;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any
@@ -15,11 +16,21 @@ from typing import Any
 from .sizes import Size, SizeLike
 from .template import STATES, Builder, Template, checked_name
 
+_ALLOWED = (
+    "a cell's equations are made of +, −, *, @, numbers and rw.ops.tanh, sigmoid, relu, concat and "
+    "chunk, with / by a number"
+)
+
+
+def _refused(what: str) -> Callable[..., Any]:
+    def refuse(*_: object) -> Any:
+        raise TypeError(f"{what} cannot be used here: {_ALLOWED}")
+
+    return refuse
+
 
 class Expr:
     """A vector (or a parameter matrix) inside a cell's equations."""
-
-    __array_ufunc__ = None  # numpy arrays must not swallow an Expr in an expression
 
     def __init__(self, builder: Builder, index: int, rows: tuple[Size, Size] | None = None) -> None:
         self._builder = builder
@@ -80,7 +91,7 @@ class Expr:
     def __truediv__(self, other: object) -> Expr:
         if isinstance(other, Real):
             return self._affine(1.0 / float(other), 0.0)
-        return NotImplemented
+        raise TypeError(f"division by an expression cannot be used here: {_ALLOWED}")
 
     def __neg__(self) -> Expr:
         return self._affine(-1.0, 0.0)
@@ -95,6 +106,45 @@ class Expr:
         raise TypeError(
             "a cell's equations cannot branch on values: they are traced once, before any are known"
         )
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Take the scalars of numpy as numbers, and refuse its functions and arrays."""
+        plain = method == "__call__" and len(inputs) == 2 and not options
+        apply = _NUMPY_OPERATORS.get(ufunc.__name__)
+        if plain and apply and all(isinstance(i, Expr | Real) for i in inputs):
+            one, other = (i if isinstance(i, Expr) else float(i) for i in inputs)
+            return apply(one, other)
+        if apply or ufunc.__name__ == "matmul":
+            raise TypeError(f"an array of numpy is not one of a cell's parameters: {_ALLOWED}")
+        raise TypeError(f"numpy.{ufunc.__name__} cannot take an expression of a cell: {_ALLOWED}")
+
+    def __array_function__(self, function: Any, *_: Any) -> Any:
+        raise TypeError(
+            f"numpy.{function.__name__} cannot take an expression of a cell: {_ALLOWED}"
+        )
+
+    @classmethod
+    def __torch_function__(cls, function: Any, *_: Any) -> Any:
+        name = getattr(function, "__name__", "function")
+        raise TypeError(f"torch.{name} cannot take an expression of a cell: {_ALLOWED}")
+
+    __array__ = _refused("an array of numpy")
+    __pow__ = __rpow__ = _refused("**")
+    __rtruediv__ = _refused("division by an expression")
+    __floordiv__ = __rfloordiv__ = _refused("//")
+    __mod__ = __rmod__ = _refused("%")
+    __lt__ = __le__ = __gt__ = __ge__ = _refused("a comparison")
+    __abs__ = _refused("abs")
+    __getitem__ = __iter__ = __len__ = _refused("indexing")
+    __float__ = __int__ = __index__ = _refused("a number made of an expression")
+
+
+_NUMPY_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+}
 
 
 def unary(op: str, a: Expr) -> Expr:
@@ -138,11 +188,11 @@ class _Params:
     def __getattr__(self, name: str) -> Expr:
         params = self._builder.params
         if name not in params:
-            near = difflib.get_close_matches(name, params, 1) or list(params)
-            raise AttributeError(
-                f"the cell has no parameter {name!r}; did you mean {near[0]!r}? "
-                f"It declares {', '.join(params)}."
-            )
+            by_fold = {known.casefold(): known for known in params}
+            near = difflib.get_close_matches(name.casefold(), by_fold, 1)
+            hint = f"did you mean {by_fold[near[0]]!r}? It" if near else "it"
+            declared = ", ".join(params) or "none"
+            raise AttributeError(f"the cell has no parameter {name!r}; {hint} declares {declared}.")
         return Expr(self._builder, self._builder.param(name))
 
 
@@ -191,13 +241,20 @@ def trace(
     used = {node.attrs["param"] for node in builder.nodes if node.op == "param"}
     unused = [key for key in shapes if key not in used]
     if unused:
-        raise ValueError(f"the cell declares {', '.join(unused)} but its equations do not use it")
+        them = "it" if len(unused) == 1 else "them"
+        raise ValueError(
+            f"the cell declares {', '.join(unused)} but its equations do not use {them}"
+        )
     return Template(name, shapes, tuple(builder.nodes), states, tuple(outputs))
 
 
 def _as_shape(key: str, shape: Any) -> Sequence[SizeLike]:
-    if isinstance(shape, str | int):
+    if not str(key).isidentifier():
+        raise ValueError(f"a parameter's name is an identifier such as 'W', not {key!r}")
+    if isinstance(shape, str | int | Size):
         shape = (shape,)
+    if not isinstance(shape, Sequence):
+        raise TypeError(f"the shape of parameter {key!r} is such as ('H', 'I'), not {shape!r}")
     if len(shape) not in (1, 2):
         raise ValueError(f"parameter {key!r} must be a vector or a matrix, not of shape {shape}")
     if not all(Size(part).terms for part in shape):
@@ -231,6 +288,13 @@ def cell(
     >>> rw.custom(elman, input_size=2, hidden_size=3, seq_len=4).values["U_l0"].shape
     (3, 3)
     """
+    if callable(params):
+        raise TypeError("write @rw.cell(params={…}): a cell declares its parameters' shapes")
+    if not isinstance(params, Mapping):
+        raise TypeError(
+            f"params maps each parameter's name to its shape, as {{'W': ('H', 'I')}}, "
+            f"not {params!r}"
+        )
 
     def decorate(equations: Callable[..., Any]) -> Template:
         return trace(equations, params, name or equations.__name__)

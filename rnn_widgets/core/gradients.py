@@ -9,6 +9,7 @@ import numpy as np
 
 from .frozen import frozen
 from .names import UnknownNameError, unknown
+from .norms import norms
 from .ops import Array
 
 
@@ -45,9 +46,9 @@ class Gradients(Mapping[object, Array]):
 
     def __getitem__(self, key: object) -> Array:
         if not isinstance(key, str):
-            return self._arrays[self.name_of(key)]
+            return frozen(self._arrays[self.name_of(key)])
         if key in self._arrays:
-            return self._arrays[key]
+            return frozen(self._arrays[key])
         for alias in self._aliases:
             if alias.name == key:
                 return frozen(alias.layout(self._arrays))
@@ -133,8 +134,7 @@ class Gradients(Mapping[object, Array]):
     def __repr__(self) -> str:
         rows = [("gradient", "also called", "shape", "norm")]
         for name, array in self._arrays.items():
-            with np.errstate(all="ignore"):
-                norm = float(np.sqrt((array**2).sum()))
+            norm = float(norms(array, tuple(range(array.ndim))))
             rows.append((name, ", ".join(self.aliases(name)), str(array.shape), f"{norm:.6g}"))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows]

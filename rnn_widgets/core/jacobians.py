@@ -10,6 +10,7 @@ from .backward import within_step
 from .forward import BlockTrace
 from .frozen import frozen
 from .ops import Array
+from .values import whole
 
 _GRU_WORDS = {"n": "candidate"}
 
@@ -39,12 +40,12 @@ class StateJacobians:
     def __getitem__(self, t: int) -> Array:
         return frozen(self._all[self._step(t)])
 
+    def __repr__(self) -> str:
+        size = self._trace.block.sizes["H"] * len(self._states)
+        return f"StateJacobians of {self._steps} steps, ({size}, {size}) each"
+
     def _step(self, t: int) -> int:
-        if isinstance(t, bool) or not isinstance(t, int | np.integer):
-            raise TypeError(f"a step is a whole number, not {t!r}")
-        if not 0 <= t < self._steps:
-            raise IndexError(f"step {t} does not exist; the steps are 0 to {self._steps - 1}")
-        return int(t)
+        return whole("step", t, self._steps)
 
     @cached_property
     def _all(self) -> Array:
@@ -134,11 +135,8 @@ class StateJacobians:
         """
         step = self._step(t)
         first, last = (step, self._steps) if self._reverse else (-1, step)
-        if isinstance(k, bool) or not isinstance(k, int | np.integer):
-            raise TypeError(f"a step is a whole number, not {k!r}")
-        if not first <= k <= last:
-            raise IndexError(f"for t={t} the other step k goes from {first} to {last}, not {k}")
-        between = range(step, int(k)) if self._reverse else range(step, int(k), -1)
+        other = whole("step k", k, last - first + 1, first)
+        between = range(step, other) if self._reverse else range(step, other, -1)
         result = np.eye(self._all.shape[-1])
         with np.errstate(all="ignore"):
             for j in between:

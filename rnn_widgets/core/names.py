@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .program import Program
 
 _ENTRY = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:\[([^\[\]]*)\])?\s*")
 
@@ -31,8 +35,31 @@ def unknown(what: str, name: object, names: Iterable[str]) -> UnknownNameError:
     valid = list(names)
     by_fold = {v.casefold(): v for v in valid}
     near = difflib.get_close_matches(str(name).casefold(), by_fold, 1, cutoff=0.4)
-    hint = f"did you mean {by_fold[near[0]]!r}? " if near else ""
-    return UnknownNameError(f"there is no {what} {name!r}; {hint}There are: {', '.join(valid)}.")
+    hint = f"did you mean {by_fold[near[0]]!r}? There are" if near else "there are"
+    return UnknownNameError(f"there is no {what} {name!r}; {hint}: {', '.join(valid)}.")
+
+
+def first_entry(leaf: str, shape: tuple[int, ...]) -> str:
+    """How an entry of a leaf is written, for an example: ``weight_hh_l0[0,0]``."""
+    return f"{leaf}[{','.join('0' for _ in shape)}]"
+
+
+def parse_parameter(text: object, program: Program) -> tuple[str, tuple[int, ...]]:
+    """Read a parameter or an entry of one, such as ``"weight_hh_l0[0,1]"``.
+
+    Raises
+    ------
+    KeyError, IndexError, ValueError
+        As for `parse_entry`; of a leaf that is no parameter it says so.
+    """
+    match = _ENTRY.fullmatch(text) if isinstance(text, str) else None
+    name = match[1] if match else None
+    if name in program.leaves and name not in program.parameters:
+        raise UnknownNameError(
+            f"{name} is not a parameter; contributions exist for parameters only: "
+            f"{', '.join(program.parameters)}."
+        )
+    return parse_entry(text, program.parameters)
 
 
 def parse_entry(text: object, leaves: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[int, ...]]:

@@ -27,7 +27,7 @@ Key: TypeAlias = tuple[int, int, int]  # block, node, step
 Columns: TypeAlias = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Term:
     """One chain-rule term.
 
@@ -326,92 +326,119 @@ def _rank(graph: _Graph, leaf: str, entry: tuple[int, ...], top: int) -> list[Te
             else:
                 arrivals.setdefault(edge.arg, []).append(_Arrivals(edge, pulled, values.shape[1]))
     values, columns = _largest(np.concatenate([a.values for a in found], axis=1), top)
-    labels = Labels(graph.program, graph.trace)
-    terms = []
-    for value, column in zip(values[0].tolist(), columns[0].tolist(), strict=True):
-        if not np.isnan(value):
-            hops = list(_hops(graph, found, arrivals, kept, entry, column))
-            terms.append(_term(graph, labels, value, hops, leaf, entry))
-    return terms
+    writer = _Writer(graph, found, arrivals, {key: c for key, (_, c) in kept.items()}, leaf, entry)
+    ranked = zip(values[0].tolist(), columns[0].tolist(), strict=True)
+    return [writer.term(value, column) for value, column in ranked if value == value]
 
 
 def _largest(values: Array, top: int) -> tuple[Array, Columns]:
-    """Per row, the ``top`` largest absolute values and their columns; ties by column."""
-    order = np.argsort(-np.abs(values), axis=1, kind="stable")[:, :top]
+    """Per row, the ``top`` largest absolute values and their columns; ties by column.
+
+    NaN sorts last, and ranks that no row fills are dropped.
+    """
+    filled = int((~np.isnan(values)).sum(axis=1).max(initial=1))
+    order = np.argsort(-np.abs(values), axis=1, kind="stable")[:, : max(1, min(top, filled))]
     return np.take_along_axis(values, order, axis=1), order
 
 
-@dataclass(frozen=True)
-class _Hop:
-    edge: _Edge
-    out: int  # entry of the node
-    arg: int  # entry of the argument
+_Factors: TypeAlias = tuple[tuple[str, float], ...]
+_Prefix: TypeAlias = tuple[_Factors, tuple[str, ...]]  # what a path from the loss has passed
+_Hop: TypeAlias = tuple[tuple[str, float] | None, str | None]  # factor and name that it adds
 
 
-def _hops(
-    graph: _Graph,
-    found: list[_Arrivals],
-    arrivals: dict[Key, list[_Arrivals]],
-    kept: dict[Key, tuple[Array, Columns]],
-    entry: tuple[int, ...],
-    column: int,
-) -> Iterator[_Hop]:
-    """Walk one path from the parameter entry back up to the loss."""
-    groups, index = found, entry[-1]
-    while True:
-        for group in groups:
-            if column < group.values.shape[1]:
+class _Writer:
+    """Walks paths from the parameter entry back up to the loss, and writes them down.
+
+    What many paths share is written once: the words for a hop, and the whole way from the loss down
+    to a state.
+    """
+
+    def __init__(
+        self,
+        graph: _Graph,
+        found: list[_Arrivals],
+        arrivals: dict[Key, list[_Arrivals]],
+        columns: dict[Key, Columns],
+        leaf: str,
+        entry: tuple[int, ...],
+    ) -> None:
+        self.graph, self.found, self.arrivals, self.columns = graph, found, arrivals, columns
+        self.entry = entry
+        self.labels = Labels(graph.program, graph.trace)
+        weighted = graph.program.loss_weight != 1.0
+        first = (self.labels.weight(),) if weighted else ()
+        self.start: _Prefix = (first, (self.labels.node(graph.top, 0),))
+        self.last = f"{leaf}[{','.join(map(str, entry))}] @ {graph.source + 1}"
+        self.hops: dict[tuple[int, int, int], _Hop] = {}
+        self.states: dict[tuple[Key, int, int], _Prefix] = {}
+
+    def term(self, value: float, column: int) -> Term:
+        """The term that stands in a column of what was found."""
+        groups, index = self.found, self.entry[-1]
+        hops: list[_Hop] = []  # from the parameter upwards
+        passed: list[tuple[int, tuple[Key, int, int]]] = []  # states, and the hops below each
+        while True:
+            for group in groups:
+                if column < group.values.shape[1]:
+                    break
+                column -= group.values.shape[1]
+            edge, out = group.edge, index
+            match edge.kind:
+                case "matrix":
+                    out, column = divmod(column, group.width)
+                case "row":
+                    out = 0
+                case "outer":
+                    out = _row_used(self.graph, edge, self.entry)
+                case "slice":
+                    out = index - edge.data[0]
+                case "place":
+                    out = index + edge.data[0]
+            hops.append(self._hop(edge, out, index))
+            if edge.key == self.graph.top:
+                prefix = self.start
                 break
-            column -= group.values.shape[1]
-        edge, out = group.edge, index
-        match edge.kind:
-            case "matrix":
-                out, column = divmod(column, group.width)
-            case "row":
-                out = 0
-            case "outer":
-                out = _row_used(graph, edge, entry)
-            case "slice":
-                out = index - edge.data[0]
-            case "place":
-                out = index + edge.data[0]
-        yield _Hop(edge, out, index)
-        if edge.key == graph.top:
-            return
-        column = int(kept[edge.key][1][out, column])
-        groups, index = arrivals[edge.key], out
+            column = int(self.columns[edge.key][out, column])
+            b, node, _ = edge.key
+            if node in self.graph.program.blocks[b].template.outputs:
+                state = (edge.key, out, column)
+                if state in self.states:
+                    prefix = self.states[state]
+                    break
+                passed.append((len(hops), state))
+            groups, index = self.arrivals[edge.key], out
+        end = len(hops)
+        for below, state in reversed(passed):
+            prefix = self.states[state] = _extended(prefix, hops[below:end])
+            end = below
+        factors, path = _extended(prefix, hops[:end])
+        return Term(value, factors, (*path, self.last))
+
+    def _hop(self, edge: _Edge, out: int, arg: int) -> _Hop:
+        key = (id(edge), out, arg)
+        if key not in self.hops:
+            label = self.labels.factor(edge.key, edge.position, edge.kind, out, arg)
+            factor = None if label is None else (label, _number(edge, out, arg))
+            self.hops[key] = factor, self.labels.name(edge.arg, arg)
+        return self.hops[key]
 
 
-def _term(
-    graph: _Graph,
-    labels: Labels,
-    value: float,
-    hops: list[_Hop],
-    leaf: str,
-    entry: tuple[int, ...],
-) -> Term:
-    hops = hops[::-1]
-    factors = [labels.weight()] if graph.program.loss_weight != 1.0 else []
-    path = [labels.node(graph.top, 0)]
-    for hop in hops:
-        label = labels.factor(hop.edge.key, hop.edge.position, hop.edge.kind, hop.out, hop.arg)
-        if label is not None:
-            factors.append((label, _number(hop)))
-        name = labels.name(hop.edge.arg, hop.arg)
-        if name is not None:
-            path.append(name)
-    brackets = ",".join(map(str, entry))
-    path.append(f"{leaf}[{brackets}] @ {graph.source + 1}")
-    return Term(value, tuple(factors), tuple(path))
+def _extended(prefix: _Prefix, hops: list[_Hop]) -> _Prefix:
+    """A path continued by hops that are listed from below."""
+    factors, path = prefix
+    downwards = hops[::-1]
+    return (
+        (*factors, *[factor for factor, _ in downwards if factor is not None]),
+        (*path, *[name for _, name in downwards if name is not None]),
+    )
 
 
-def _number(hop: _Hop) -> float:
-    edge = hop.edge
+def _number(edge: _Edge, out: int, arg: int) -> float:
     match edge.kind:
         case "scale":
             return float(edge.data)
         case "diagonal" | "row" | "outer":
-            return float(edge.data[hop.arg])
+            return float(edge.data[arg])
         case "matrix":
-            return float(edge.data[hop.out, hop.arg])
+            return float(edge.data[out, arg])
     return 1.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from .backward import BlockSweep, Sweep, within_step
 from .forward import BlockTrace, ForwardPass
 from .frozen import frozen, read_only
 from .names import unknown
+from .norms import norms
 from .ops import Array
 from .program import Program
 
@@ -100,7 +100,6 @@ class Trace(Mapping[str, Array]):
         return f"Trace of {self._program.seq_len} steps: {', '.join(self._nodes)}"
 
 
-@dataclass(frozen=True)
 class StateAdjoints:
     """Adjoints of one kind of state, each (T, H) or (layers·directions, T, H); dimensionless.
 
@@ -108,21 +107,43 @@ class StateAdjoints:
     own next step; ``carried`` is the rest.
     """
 
-    direct: Array
-    total: Array
+    def __init__(self, direct: Array, total: Array) -> None:
+        self._direct, self._total = direct, total
+
+    @property
+    def direct(self) -> Array:
+        """What reaches the state except through this layer's own next step."""
+        return frozen(self._direct)
+
+    @property
+    def total(self) -> Array:
+        """∂L/∂state_t, as autograd has it."""
+        return frozen(self._total)
 
     @property
     def carried(self) -> Array:
         """``total − direct``: what came back through this layer's own next step."""
         with np.errstate(all="ignore"):
-            return frozen(self.total - self.direct)
+            return frozen(self._total - self._direct)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} of shape {self._total.shape}: total, direct, carried"
 
 
-@dataclass(frozen=True)
 class Adjoints(StateAdjoints):
     """Adjoints of the hidden state; ``cell`` has those of an LSTM's cell, else None."""
 
-    cell: StateAdjoints | None = None
+    def __init__(self, direct: Array, total: Array, cell: StateAdjoints | None = None) -> None:
+        super().__init__(direct, total)
+        self._cell = cell
+
+    @property
+    def cell(self) -> StateAdjoints | None:
+        """Adjoints of an LSTM's cell state, None for other cells."""
+        return self._cell
+
+    def __repr__(self) -> str:
+        return super().__repr__() + (", cell" if self._cell else "")
 
 
 @np.errstate(all="ignore")
@@ -159,12 +180,12 @@ class Contributions(Mapping[str, Array]):
     """
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
-        self._arrays = {name: read_only(array) for name, array in arrays.items()}
+        self._arrays = dict(arrays)
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
             raise unknown("parameter", name, self._arrays)
-        return self._arrays[name]
+        return read_only(self._arrays[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -192,11 +213,10 @@ class Contributions(Mapping[str, Array]):
                 result[abs(t - k)] += array[t, k]
         return frozen(result)
 
-    @np.errstate(all="ignore")
     def norm(self, name: str) -> Array:
         """Frobenius norm of every C[t, k]: (T, T)."""
         array = self[name]
-        return frozen(np.sqrt((array**2).sum(axis=tuple(range(2, array.ndim)))))
+        return frozen(norms(array, tuple(range(2, array.ndim))))
 
     def __repr__(self) -> str:
         lines = [f"{name}  {array.shape}" for name, array in self._arrays.items()]

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from .frozen import frozen
-from .names import unknown
+from .names import UnknownNameError, unknown
 from .ops import Array
 from .program import LOSSES, Program
+
+
+class Values(Mapping[str, Array]):
+    """The numbers of a network by leaf name: a new read-only copy each time one is asked for."""
+
+    def __init__(self, leaves: Mapping[str, Array]) -> None:
+        self._leaves = leaves
+
+    def __getitem__(self, name: str) -> Array:
+        if name not in self._leaves:
+            raise unknown("leaf", name, self._leaves)
+        return frozen(self._leaves[name])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._leaves
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._leaves)
+
+    def __len__(self) -> int:
+        return len(self._leaves)
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name}  {array.shape}" for name, array in self._leaves.items())
 
 
 def size(name: str, value: Any) -> int:
@@ -23,10 +47,28 @@ def size(name: str, value: Any) -> int:
     ValueError
         If it is zero or negative.
     """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+    if not _whole(value):
         raise TypeError(f"{name} must be a whole number of at least 1, not {value!r}")
     if value < 1:
         raise ValueError(f"{name} must be at least 1, not {value}")
+    return int(value)
+
+
+def whole(name: str, value: Any, count: int, first: int = 0) -> int:
+    """A whole number from ``first`` to below ``first + count``.
+
+    Raises
+    ------
+    TypeError
+        If it is not a whole number.
+    IndexError
+        If it is out of range.
+    """
+    if not _whole(value):
+        raise TypeError(f"{name} must be a whole number, not {value!r}")
+    last = first + count - 1
+    if not first <= value <= last:
+        raise IndexError(f"{name} {value} does not exist: {first} to {last}")
     return int(value)
 
 
@@ -97,10 +139,8 @@ def array(name: str, value: Any) -> Array:
     ValueError
         For NaN, infinity or a ragged list.
     """
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
     try:
-        raw = np.asarray(value)
+        raw = np.asarray(_plain(name, value))
     except ValueError as error:
         raise ValueError(f"{name} must be a full array of numbers: {error}") from error
     if raw.dtype.kind not in "fiu":
@@ -116,6 +156,20 @@ def array(name: str, value: Any) -> Array:
         at = f" at {index}" if index else ""
         raise ValueError(f"{name} must be finite, but it has {result[tuple(index)]}{at}")
     return result
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Tensors, also inside lists, as arrays."""
+    if isinstance(value, list | tuple):
+        return [_plain(name, part) for part in value]
+    if not hasattr(value, "detach"):
+        return value
+    if getattr(value, "is_meta", False):
+        raise TypeError(f"{name} is on the meta device: it has no values")
+    if getattr(value, "is_sparse", False):
+        value = value.to_dense()
+    held = value.detach().cpu()
+    return (held.double() if held.is_floating_point() else held).numpy()
 
 
 def leaf(program: Program, name: str, value: Any) -> Array:
@@ -142,6 +196,25 @@ def leaf(program: Program, name: str, value: Any) -> Array:
         if not ((numbers >= 0) & (numbers < program.output_size)).all():
             raise IndexError(f"the classes are 0 to {program.output_size - 1}; target has others")
     return frozen(numbers)
+
+
+def checked(program: Program, values: Mapping[str, Any]) -> dict[str, Array]:
+    """Every leaf of a program, checked and frozen.
+
+    Raises
+    ------
+    KeyError
+        For a missing or an unknown leaf.
+    TypeError, ValueError, IndexError
+        As for `leaf`.
+    """
+    for name in values:
+        if name not in program.leaves:
+            raise unknown("leaf", name, program.leaves)
+    missing = [name for name in program.leaves if name not in values]
+    if missing:
+        raise UnknownNameError(f"the network needs values for {', '.join(missing)} too")
+    return {name: leaf(program, name, values[name]) for name in program.leaves}
 
 
 def _axes(program: Program, name: str) -> str:

@@ -1,7 +1,8 @@
 """What Keras and Flux call a parameter, and how they lay it out.
 
 PyTorch stacks an LSTM's gates i, f, g, o and a GRU's r, z, n as rows; Keras stores the transpose,
-with a GRU's gates z, r, n; Flux stores them as PyTorch does, with one bias.
+with a GRU's gates z, r, n; Flux stores them as PyTorch does, with one bias, but keeps the candidate
+of a GRU whose reset gate acts before the matrix apart: that one has no names of Flux here.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _cell_aliases(program: Program, cell: Builtin) -> list[Alias]:
             layout = _keras_layout(block.leaves, parameter, cell)
             if layout is not None:
                 found.append(Alias("Keras", keras + _KERAS[parameter], leaf, layout))
-            if parameter in _FLUX and not program.bidirectional:
+            if parameter in _FLUX and not program.bidirectional and cell.reset_after is not False:
                 found.append(Alias("Flux", flux + _FLUX[parameter], leaf, _as_is(leaf)))
     return found
 

@@ -23,12 +23,16 @@ TRANSFORMS = (
     "floored",
     "limit",
     "minus_limit",
+    "stack_bottom",
+    "stack_top",
     "decade_below",
     "decade_above",
     "decades",
 )
 
 MOST_TICKS = 6
+# Ends of scales go up this ladder, so that they stand still while numbers move a little.
+RUNGS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +41,8 @@ class Drive:
 
     ``kind`` says what the trait holds: "array" (a bqplot array), "list", "number" or "text".
     ``transform`` is one of `TRANSFORMS`: ``finite`` puts 0 for what is not finite, which bqplot
-    cannot draw; ``limit`` is the largest absolute value (1 if that is 0), for a symmetric scale;
+    cannot draw; ``limit`` is the largest absolute value (1 if that is 0), rounded up, for a
+    symmetric scale; ``stack_bottom`` and ``stack_top`` hold bars stacked by row, rounded outward;
     for a logarithmic one, ``floored`` takes absolute values, with 0 at the axis's bottom and what
     is not finite at its top, ``decade_below`` and ``decade_above`` are those ends, and ``decades``
     the powers of ten to label.
@@ -132,8 +137,11 @@ def transformed(numbers: Array, transform: str) -> Array:
             return np.where(sizes > 0, sizes, 10.0**bottom)
         case "limit" | "minus_limit":
             finite = np.abs(numbers[np.isfinite(numbers)])
-            limit = float(finite.max(initial=0.0)) or 1.0
+            limit = _rounded_up(float(finite.max(initial=0.0))) or 1.0
             return np.asarray(limit if transform == "limit" else -limit)
+        case "stack_bottom" | "stack_top":
+            low, high = _stack(np.atleast_2d(np.where(np.isfinite(numbers), numbers, 0.0)))
+            return np.asarray(low if transform == "stack_bottom" else high)
         case "decade_below":
             return np.asarray(10.0 ** _decades(numbers)[0])
         case "decade_above":
@@ -143,6 +151,29 @@ def transformed(numbers: Array, transform: str) -> Array:
             every = math.ceil((top - first + 1) / MOST_TICKS)
             return np.array([10.0**power for power in range(first, top + 1, every)])
     return numbers
+
+
+def _stack(rows: Array) -> tuple[float, float]:
+    """Ends of an axis for bars stacked by row, negative ones downwards."""
+    lowest = _sums(np.maximum(-rows, 0.0))
+    highest = _sums(np.maximum(rows, 0.0))
+    return -_rounded_up(lowest), _rounded_up(highest) or (0.0 if lowest else 1.0)
+
+
+def _sums(rows: Array) -> float:
+    """The largest column sum, its terms added in order as the browser adds them."""
+    total = np.zeros(rows.shape[1])
+    for row in rows:
+        total = total + row
+    return float(total.max(initial=0.0))
+
+
+def _rounded_up(size: float) -> float:
+    """The next rung of the ladder; 0 and what is too small or large for one stay."""
+    if not 1e-300 < size < 1e300:
+        return size
+    decade = 10.0 ** math.floor(math.log10(size))
+    return next((rung * decade for rung in RUNGS if size <= rung * decade), size)
 
 
 def _decades(numbers: Array) -> tuple[int, int, int]:

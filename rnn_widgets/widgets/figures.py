@@ -131,6 +131,9 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
         padding=0.2,
     )
     lab.drive(mark, "x", "steps")
+    # With both ends given, bqplot need not look for them in the data on every move.
+    lab.drive(up, "min", quantity, "stack_bottom")
+    lab.drive(up, "max", quantity, "stack_top")
     lab.drive(mark, "y", quantity, "finite")
     what = "C[t, k]" if parse(quantity, lab.net).index else "‖C[t, k]‖"
     axes = [

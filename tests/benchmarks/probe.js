@@ -3,7 +3,7 @@
  * The clock starts when a key press or a move of the mouse reaches the page, and stops at the last
  * mutation of the side's figures. */
 (() => {
-  const QUIET_MS = 120;
+  const QUIET_MS = 150;
   const WAIT_MS = 5000;
   // What the figures' data move; old values are not asked for, since recording them is slow.
   const OPTIONS = {

@@ -48,6 +48,7 @@ PLAIN = f"""
 import bqplot
 import numpy as np
 from ipywidgets import FloatSlider, Layout
+from rnn_widgets.widgets.drives import transformed
 from rnn_widgets.widgets.figures import NEGATIVE, POSITIVE, TRANSPARENT, _ramp
 
 steps, lags = np.arange(1.0, 13.0), np.arange(12.0)
@@ -71,8 +72,9 @@ heat = bqplot.GridHeatMap(
 )
 bars = bqplot.Bars(
     x=steps, y=c, type="stacked", colors=_ramp(12), padding=0.2,
-    scales={{"x": ordinal(), "y": bqplot.LinearScale()}},
+    scales={{"x": ordinal(), "y": bqplot.LinearScale(min=0.0, max=1.0)}},
 )
+heights = bars.scales["y"]
 decades = bqplot.LogScale(min=0.1, max=1.0)
 line = bqplot.Lines(
     x=lags, y=np.ones(12), colors=["#7a4fd0"], marker="circle", marker_size=36,
@@ -95,10 +97,13 @@ def figure(mark, across, up, **up_axis):
     )
 
 def show(c):
-    limit = float(np.abs(c).max())
+    limit = float(transformed(c, "limit"))
+    ends = [float(transformed(c, f"stack_{{end}}")) for end in ("bottom", "top")]
     with color_scale.hold_sync():
         color_scale.min, color_scale.max = -limit, limit
     heat.color = c
+    with heights.hold_sync():
+        heights.min, heights.max = ends
     bars.y = c
     sizes = by_lag(c)
     low, high = sizes[sizes > 0].min(), sizes.max()
@@ -280,8 +285,6 @@ def test_slider_to_the_last_figure(
     capsys: pytest.CaptureFixture[str],
     request: pytest.FixtureRequest,
 ) -> None:
-    if benchmark.disabled:
-        pytest.skip("timed by `make bench`; tests/browser tests that the lab is right")
     open_lab: Callable[..., OpenNotebook] = request.getfixturevalue("open_lab")
     notebook = open_lab("benchmark.ipynb", NETWORK, LAB, PLAIN)
     page = notebook.page

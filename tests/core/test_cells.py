@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -167,7 +169,7 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (lambda p, x, h: 3, {}, TypeError, "must return h"),
     (lambda p, x, h: ops.concat(p.W @ x, h), {}, ValueError, "must have size H"),
     (lambda p, x, h: h if h else p.W @ x, {}, TypeError, "cannot branch on values"),
-    (lambda p, x, h: np.tanh(p.W @ x), {}, TypeError, "tanh|ufunc"),
+    (lambda p, x, h: np.tanh(p.W @ x), {}, TypeError, "numpy.tanh cannot take .*rw.ops.tanh"),
     (lambda p, x, h: ops.tanh(3), {}, TypeError, "takes an expression of the cell, not int"),
     (lambda p, x, h: ops.concat(), {}, TypeError, "one or more expressions"),
     (lambda p, x, h: ops.chunk(3, 2), {}, TypeError, "takes an expression of the cell"),
@@ -181,10 +183,25 @@ REFUSED: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (lambda p, x, h: (p.W @ x).named("y"), {}, ValueError, "name of the network's output"),
     (lambda p, x, h: (p.W @ x).named("z") + h.named("z"), {}, ValueError, "cannot both be called"),
     (lambda p, x, h: h + (p.W @ x).named("h"), {}, ValueError, "cannot both be called 'h'"),
-    (lambda p, x, h: (p.W @ x) ** 2, {}, TypeError, "unsupported operand"),
+    (lambda p, x, h: (p.W @ x) ** 2, {}, TypeError, "rw.ops.tanh, sigmoid"),
     (lambda p, x, h: [1] + p.W @ x, {}, TypeError, "can only concatenate|unsupported"),
     (lambda p, x, h: 1j * (p.W @ x), {}, TypeError, "unsupported operand"),
-    (lambda p, x, h: x / (p.W @ x), {}, TypeError, "unsupported operand"),
+    (lambda p, x, h: x / (p.W @ x), {}, TypeError, "/ by a number"),
+    (lambda p, x, h: 1 / (p.W @ x), {}, TypeError, "division by an expression"),
+    (lambda p, x, h: h > 0, {}, TypeError, "a comparison cannot be used here"),
+    (lambda p, x, h: abs(h), {}, TypeError, "abs cannot be used here"),
+    (lambda p, x, h: h[0], {}, TypeError, "indexing cannot be used here"),
+    (lambda p, x, h: h * float(h), {}, TypeError, "number made of an expression"),
+    (lambda p, x, h: math.tanh(h), {}, TypeError, "rw.ops.tanh"),
+    (lambda p, x, h: np.ones(3) * h, {}, TypeError, "an array of numpy"),
+    (lambda p, x, h: np.ones((3, 3)) @ h, {}, TypeError, "an array of numpy"),
+    (lambda p, x, h: h + np.ones(3), {}, TypeError, "unsupported|an array of numpy"),
+    (lambda p, x, h: np.exp(h), {}, TypeError, "numpy.exp cannot take an expression of a cell"),
+    (lambda p, x, h: np.concatenate([h, h]), {}, TypeError, "rw.ops.tanh"),
+    (lambda p, x, h: torch.tanh(h), {}, TypeError, "rw.ops.tanh, sigmoid|must be Tensor"),
+    (lambda p, x, h: p.zzzz @ x, {}, AttributeError, "no parameter 'zzzz'; it declares W"),
+    (lambda p, x, h: p.W @ x, {"W W": ("H", "I")}, ValueError, "identifier such as 'W'"),
+    (lambda p, x, h: h, {"A": "H", "B": "H"}, ValueError, "declares A, B .* do not use them"),
     (lambda p, x, h: p.W @ x, {"W": ("H", "Q")}, ValueError, "a size is a sum"),
     (lambda p, x, h: p.W @ x, {"W": ("H", "I", "I")}, ValueError, "a vector or a matrix"),
     (lambda p, x, h: p.W @ x, {"W": ("H", 0)}, ValueError, "cannot have a size of 0"),
@@ -215,6 +232,15 @@ def test_equations_that_are_none_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         traced(equations, **params)
+
+
+def test_a_decorator_without_parameters_says_how_it_is_written() -> None:
+    with pytest.raises(TypeError, match=r"write @rw\.cell\(params="):
+        rw.cell(lambda p, x, h: h)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="maps each parameter's name to its shape"):
+        rw.cell(params=["W"])  # type: ignore[arg-type]
+    with pytest.raises(AttributeError, match="no parameter 'W'; it declares none"):
+        rw.cell(params={})(lambda p, x, h: p.W @ x)
 
 
 def test_expressions_of_two_cells_do_not_mix() -> None:

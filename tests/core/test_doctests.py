@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import doctest
 import importlib
 import inspect
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +46,18 @@ def test_importing_and_computing_load_neither_torch_nor_widgets(also: str) -> No
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_core_needs_nothing_but_numpy() -> None:
+    allowed = {"numpy", *sys.stdlib_module_names}
+    files = sorted((Path(rw.__file__).parent / "core").glob("*.py"))
+    assert len(files) > 10
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level <= 1, f"{file.name} imports from outside the core"
+                names = [] if node.level else [node.module or ""]
+            assert {name.split(".")[0] for name in names} <= allowed, file.name

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import rnn_widgets as rw
 from rnn_widgets.network import Network
@@ -109,14 +111,56 @@ def test_replace_leaves_the_first_network_alone(net: Network) -> None:
     other = net.replace(h0=np.ones((4, 2)))
     assert fingerprint(net) == before
     assert other.forward().loss != net.forward().loss
-    assert all(other.values[n] is net.values[n] for n in net.values if n != "h0")
+    assert all(other._leaves[n] is net._leaves[n] for n in net.values if n != "h0")
+
+
+def test_not_even_torch_writes_to_a_network(net: Network) -> None:
+    """torch.from_numpy ignores that an array is read-only; what it writes to is a copy."""
+    before = fingerprint(net)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for array in returned(net):
+            torch.from_numpy(array).add_(1)
+    assert fingerprint(net) == before
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("shape", (-1,)), ("dtype", np.int64)])
+def test_reshaping_an_answer_in_place_changes_no_other(
+    net: Network, attribute: str, value: Any
+) -> None:
+    before = fingerprint(net)
+    gradients, contributions, adjoints = net.gradients(), net.contributions(), net.adjoints()
+    for ask in (
+        lambda: net.values["weight_hh_l0"],
+        lambda: gradients["weight_hh_l0"],
+        lambda: contributions["weight_hh_l0"],
+        lambda: adjoints.total,
+    ):
+        shape = ask().shape
+        setattr(ask(), attribute, value)
+        assert (ask().shape, ask().dtype) == (shape, np.float64)
+    assert fingerprint(net) == before
+
+
+def test_the_constructor_checks_and_copies() -> None:
+    net = rw.rnn(1, 1, 2)
+    weight = np.ones((1, 1))
+    made = Network(net.program, {**net.values, "weight_hh_l0": weight})
+    weight[...] = 7
+    assert made.values["weight_hh_l0"] == 1
+    with pytest.raises(KeyError, match="needs values for weight_ih_l0"):
+        Network(net.program, {"weight_hh_l0": weight})
+    with pytest.raises(KeyError, match="did you mean 'h0'"):
+        Network(net.program, {**net.values, "h1": [1]})
+    with pytest.raises(ValueError, match=r"must have shape \(1, 1\)"):
+        Network(net.program, {**net.values, "weight_hh_l0": np.eye(2)})
 
 
 def test_attributes_cannot_be_assigned(net: Network) -> None:
     before = fingerprint(net)
     for owner, name in [
         (net, "program"),
-        (net, "leaves"),
+        (net, "_leaves"),
         (net, "values"),
         (net.program, "seq_len"),
         (net.program, "loss_weight"),
@@ -136,7 +180,7 @@ def test_items_cannot_be_assigned(net: Network) -> None:
     before = fingerprint(net)
     for owner in (
         net.values,
-        net.leaves,
+        net._leaves,
         net.sources,
         net.program.leaves,
         net.program.parameters,

@@ -153,15 +153,20 @@ def test_singular_values_are_those_of_the_gram_matrix() -> None:
 
 def test_what_does_not_exist_is_refused() -> None:
     net = rw.rnn(1, 2, 3)
-    with pytest.raises(IndexError, match="layer 1 does not exist; the layers are 0 to 0"):
+    for layer in (0.5, "0", True):
+        with pytest.raises(TypeError, match="layer must be a whole number"):
+            net.jacobians(layer)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="reverse must be True or False, not 'no'"):
+        net.jacobians(reverse="no")  # type: ignore[arg-type]
+    with pytest.raises(IndexError, match="layer 1 does not exist: 0 to 0"):
         net.jacobians(layer=1)
     with pytest.raises(IndexError, match="not bidirectional"):
         net.jacobians(reverse=True)
-    with pytest.raises(IndexError, match="step 3 does not exist; the steps are 0 to 2"):
+    with pytest.raises(IndexError, match="step 3 does not exist: 0 to 2"):
         net.jacobians()[3]
     with pytest.raises(IndexError, match="-1 does not exist"):
         net.jacobians()[-1]
-    with pytest.raises(IndexError, match="k goes from -1 to 1, not 2"):
+    with pytest.raises(IndexError, match="step k 2 does not exist: -1 to 1"):
         net.jacobians().product(1, 2)
     with pytest.raises(TypeError, match="whole number"):
         net.jacobians().product(1, 0.5)  # type: ignore[arg-type]

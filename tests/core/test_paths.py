@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
 import rnn_widgets as rw
+from rnn_widgets.core.paths import _largest
 from rnn_widgets.network import Network
 
 from .networks import (
@@ -163,6 +164,16 @@ def test_ties_stand_in_a_fixed_order() -> None:
         assert [term.path for term in again] == [term.path for term in terms][:top]
 
 
+def test_ranks_that_no_entry_fills_are_not_carried_along() -> None:
+    nan = np.nan
+    values, columns = _largest(np.array([[nan, 1.0, nan, -2.0], [nan, nan, 3.0, nan]]), 4)
+    assert_array_equal(values, [[-2.0, 1.0], [3.0, nan]])
+    assert_array_equal(columns[0], [3, 1])
+    assert (
+        len(rw.lstm(1, 2, 5, loss_steps="last").terms("weight_ih_l0[0,0]", 4, 0, top=10**6)) > 6000
+    )
+
+
 def test_counts_are_exact_beyond_floats() -> None:
     hidden, steps = 10, 20
     net = rw.rnn(1, hidden, steps, nonlinearity="identity", bias=False, loss_steps="last")
@@ -207,9 +218,10 @@ def test_terms_are_a_sequence() -> None:
 @pytest.mark.parametrize(
     ("wrt", "t", "k", "top", "error", "message"),
     [
-        ("weight_hh_l0", 0, 0, 1, ValueError, r"weight_hh_l0\[0,0\]"),
+        ("weight_hh_l0", 0, 0, 1, ValueError, r"for example weight_hh_l0\[0,0\]"),
+        ("weight_hh_l0[0,0]", np.array([1, 2]), 0, 1, TypeError, "must be a whole number"),
         ("weigth_hh_l0[0,0]", 0, 0, 1, KeyError, "did you mean 'weight_hh_l0'"),
-        ("x[0,0]", 0, 0, 1, KeyError, "no leaf 'x'"),
+        ("x[0,0]", 0, 0, 1, KeyError, "contributions exist for parameters only"),
         ("weight_hh_l0[0,2]", 0, 0, 1, IndexError, "0 to 1, 0 to 1"),
         ("weight_hh_l0[-1,0]", 0, 0, 1, IndexError, "0 to 1"),
         ("weight_hh_l0[0]", 0, 0, 1, IndexError, "0 to 1"),

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_array_equal
 
 import rnn_widgets as rw
 from rnn_widgets.network import Network
+from rnn_widgets.quantities import evaluate, parse
 
 
 @pytest.fixture
@@ -21,7 +23,7 @@ def net() -> Network:
 BAD_VALUES: list[tuple[str, Any, type[Exception], str]] = [
     ("weight_hh_lO", [[0]], KeyError, "no leaf 'weight_hh_lO'; did you mean 'weight_hh_l0'"),
     ("Weight_HH_L0", [[0]], KeyError, "did you mean 'weight_hh_l0'"),
-    ("qqqqqqqq", 0, KeyError, "There are: weight_ih_l0, weight_hh_l0"),
+    ("qqqqqqqq", 0, KeyError, "there are: weight_ih_l0, weight_hh_l0"),
     ("v", np.zeros((4, 3)), KeyError, "no leaf 'v'"),
     ("x", np.zeros((4, 3)), ValueError, r"\(4, 2\) \(T steps × I inputs\), not \(4, 3\)"),
     ("x", np.zeros((1, 4, 2)), ValueError, "one unbatched sequence"),
@@ -174,8 +176,53 @@ def test_flux_arrays_that_fit_no_cell() -> None:
         rw.from_flux(Wi=[[1]], Wh=[[1]], x=x, loss="mse")
     with pytest.raises(ValueError, match="derives its own"):
         rw.from_flux(Wi=[[1]], Wh=[[1]], x=x, v=[[1]], loss="sum")
-    with pytest.raises(ValueError, match=r"weight_ih_l0 must have shape \(2, 1\)"):
+    with pytest.raises(ValueError, match=r"Wi must have the 2 rows of Wh"):
         rw.from_flux(Wi=[[1]], Wh=np.eye(2), x=x)
+
+
+def test_what_a_conversion_has_no_place_for() -> None:
+    rnn, x = torch.nn.RNN(1, 2), [[1.0]]
+    with pytest.raises(ValueError, match="an RNN has no cell state"):
+        rw.from_torch(rnn, x, c0=[0, 0])
+    with pytest.raises(ValueError, match="the loss 'seed' has no target"):
+        rw.from_torch(rnn, x, target=[[0, 0]])
+    with pytest.raises(ValueError, match=r"b must have shape \(2,\)"):
+        rw.from_flux(Wi=[[1], [1]], Wh=np.eye(2), b=[1], x=x)
+    with pytest.raises(ValueError, match="as Wi has columns, 1, not 2"):
+        rw.from_flux(Wi=[[1], [1]], Wh=np.eye(2), x=[[1, 2]])
+
+
+def test_tensors_of_every_kind(net: Network) -> None:
+    for kind in (torch.bfloat16, torch.float16, torch.float32, torch.float64):
+        x = torch.arange(8.0).reshape(4, 2).to(kind)
+        rows = [row.requires_grad_() for row in x]
+        for given in (x, rows):
+            assert_array_equal(net.replace(x=given).values["x"], np.arange(8.0).reshape(4, 2))
+    with pytest.raises(TypeError, match="x is on the meta device"):
+        net.replace(x=torch.zeros(4, 2, device="meta"))
+
+
+@pytest.mark.parametrize("make", [rw.gru, rw.lstm])
+def test_a_misspelt_option_names_the_function(make: Any) -> None:
+    for option in ("nonlinearity", "sources", "given", "num_layer"):
+        with pytest.raises(TypeError, match=rf"{make.__name__}\(\) got .*'{option}'"):
+            make(1, 1, 1, **{option: 1})
+
+
+def test_norms_do_not_overflow_before_their_numbers_do() -> None:
+    net = rw.rnn(1, 2, 1, nonlinearity="identity", bias=False, loss="sum")
+    net = net.replace(x=[[1e200]])
+    norm = np.sqrt(2) * 1e200
+    assert net.contributions().norm("weight_ih_l0").item() == pytest.approx(norm)
+    assert evaluate(parse("by_lag[weight_ih_l0]", net), net).item() == pytest.approx(norm)
+    assert "1.41421e+200" in repr(net.gradients())
+
+
+def test_short_reprs_are_the_same_every_time() -> None:
+    net = rw.lstm(1, 2, 3)
+    assert repr(net.jacobians()) == "StateJacobians of 3 steps, (4, 4) each"
+    assert repr(net.adjoints()) == "Adjoints of shape (3, 2): total, direct, carried, cell"
+    assert repr(net.values).splitlines()[0] == "weight_ih_l0  (8, 1)"
 
 
 def overflowing(loss: str) -> Network:

@@ -10,6 +10,8 @@ import torch
 from hypothesis import given, settings
 from numpy.testing import assert_allclose
 
+from rnn_widgets.core import backward
+from rnn_widgets.core.forward import forward
 from rnn_widgets.interop import witness
 from rnn_widgets.interop.code import run_source
 from rnn_widgets.interop.rounding import sensitivity
@@ -23,7 +25,7 @@ Drawn = tuple[Network, str]
 
 def scales(net: Network) -> dict[str, float]:
     """Hold what rounding in each gradient is relative to."""
-    return sensitivity(net.program, net.leaves, dict(net.gradients())).gradients
+    return sensitivity(net.program, net.values, dict(net.gradients())).gradients
 
 
 @settings(max_examples=80, deadline=None)
@@ -31,11 +33,23 @@ def scales(net: Network) -> dict[str, float]:
 def test_gradients_are_autograds(drawn: Drawn) -> None:
     net, _ = drawn
     gradients, scale = net.gradients(), scales(net)
-    found = witness.autograd(net.program, net.leaves)
+    found = witness.autograd(net.program, net.values)
     assert set(found) == set(gradients)
     for name, mine in gradients.items():
         assert found[name].shape == mine.shape
         assert_allclose(mine, found[name], rtol=0, atol=1e-12 * scale[name] + 1e-300, err_msg=name)
+
+
+@settings(max_examples=80, deadline=None)
+@given(networks())
+def test_errors_are_within_the_sum_of_absolute_products(drawn: Drawn) -> None:
+    net, _ = drawn
+    bounds = backward.gradients(
+        net.program, backward.sweep(net.program, forward(net.program, net.values), magnitude=True)
+    )
+    found = witness.autograd(net.program, net.values)
+    for name, mine in net.gradients().items():
+        assert (np.abs(mine - found[name]) <= 1e-12 * bounds[name] + 1e-300).all(), name
 
 
 @settings(max_examples=80, deadline=None)

@@ -97,6 +97,7 @@ def test_layouts_of_a_gru_by_hand() -> None:
     assert_array_equal(g["Wi"], g["weight_ih_l0"])
     assert_array_equal(g["weight_hh"], g["weight_hh_l0"])
     assert "bias" not in drawn("gru", bias="single").gradients()
+    assert not {"Wi", "Wh", "b"} & {a.name for a in drawn("gru before").gradients()._aliases}
 
 
 def test_names_in_stacks_and_directions() -> None:

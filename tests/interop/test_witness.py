@@ -62,7 +62,7 @@ def test_a_derivative_wrong_by_a_billionth_is_seen(
     net = stirred(make(kind, 2, 3, steps, loss="sse"), 1, 0.6)
     assert net.check()
     wrong(op, lambda data: data * (1 + 1e-9), monkeypatch)
-    report = dataclasses.replace(net).check()
+    report = net.replace().check()
     assert not report
     assert any("autograd is" in problem for problem in report.problems)
     assert "DIFFERS" in repr(report)
@@ -90,7 +90,7 @@ def test_differences_disagree_on_their_own(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_lost_path_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     net = stirred(make("gru", 2, 3, 6, loss="mse"), 4)
     monkeypatch.setattr(backward, "cut_mask", lambda *args: np.zeros((6, 6, 1)))
-    report = dataclasses.replace(net).check()
+    report = net.replace().check()
     assert not report
     assert len(report.problems) > 2
 

@@ -38,7 +38,12 @@ def test_figures_show_the_network_as_it_is():
         np.testing.assert_array_equal(jacobian.color, lab.net.jacobians()[2])
         np.testing.assert_array_equal(product.color, lab.net.jacobians().product(3, -1))
         scale = signed.scales["color"]
-        assert scale.max == -scale.min == np.abs(entry).max()
+        largest = np.abs(entry).max()
+        assert scale.max == -scale.min
+        assert largest <= scale.max <= 1.34 * largest
+        stacks = bars.scales["y"]
+        assert stacks.min <= np.minimum(entry, 0).sum(0).min()
+        assert stacks.max >= np.maximum(entry, 0).sum(0).max()
         assert low <= by_lag[:3].min() <= by_lag.max() <= high
 
 
@@ -119,7 +124,7 @@ def test_drive_any_widget():
         (bqplot.Lines, "y", "jacobian[9]", IndexError, "0 to 3"),
         (bqplot.Lines, "y", "jacobian[1,2]", IndexError, "-1 to 1"),
         (bqplot.Lines, "y", "hidden_l1", IndexError, "does not exist"),
-        (bqplot.Lines, "y", "node[z]", KeyError, "There are: h"),
+        (bqplot.Lines, "y", "node[z]", KeyError, "there are: h"),
         (bqplot.Lines, "y", "a quantity", ValueError, "written like"),
     ],
 )
