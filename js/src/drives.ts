@@ -71,8 +71,8 @@ function stack({ data, shape }: Tensor): [bottom: number, top: number] {
   data.forEach((x, i) => {
     if (Number.isFinite(x)) (x < 0 ? down : up)[i % columns] += Math.abs(x);
   });
-  const lowest = down.reduce((a, b) => Math.max(a, b), 0);
-  const highest = up.reduce((a, b) => Math.max(a, b), 0);
+  const lowest = Math.min(Math.max(0, ...down), MOST_HEIGHT);
+  const highest = Math.min(Math.max(0, ...up), MOST_HEIGHT);
   return [-roundedUp(lowest), roundedUp(highest) || (lowest ? 0 : 1)];
 }
 
@@ -84,6 +84,7 @@ function limit(data: Float64Array): number {
 }
 
 const MOST_TICKS = 6;
+const MOST_HEIGHT = 1e300; // an axis as long as a float can be has infinitely many ticks
 
 /** Exponents of a logarithmic axis: its bottom, its first labelled decade, and its top. Where there
  * are zeros, they stand at the bottom, one decade below that of the smallest number. */

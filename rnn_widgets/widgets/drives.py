@@ -31,6 +31,7 @@ TRANSFORMS = (
 )
 
 MOST_TICKS = 6
+MOST_HEIGHT = 1e300  # an axis as long as a float can be has infinitely many ticks
 # Ends of scales go up this ladder, so that they stand still while numbers move a little.
 RUNGS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
@@ -155,16 +156,17 @@ def transformed(numbers: Array, transform: str) -> Array:
 
 def _stack(rows: Array) -> tuple[float, float]:
     """Ends of an axis for bars stacked by row, negative ones downwards."""
-    lowest = _sums(np.maximum(-rows, 0.0))
-    highest = _sums(np.maximum(rows, 0.0))
+    lowest = min(_sums(np.maximum(-rows, 0.0)), MOST_HEIGHT)
+    highest = min(_sums(np.maximum(rows, 0.0)), MOST_HEIGHT)
     return -_rounded_up(lowest), _rounded_up(highest) or (0.0 if lowest else 1.0)
 
 
 def _sums(rows: Array) -> float:
     """The largest column sum, its terms added in order as the browser adds them."""
     total = np.zeros(rows.shape[1])
-    for row in rows:
-        total = total + row
+    with np.errstate(over="ignore"):
+        for row in rows:
+            total = total + row
     return float(total.max(initial=0.0))
 
 

@@ -327,6 +327,7 @@ ipywidgets.VBox([label, bqplot.Figure(marks=[line])])
         "rw.lstm(2, 8, 16)",
         "rw.gru(2, 3, 5, num_layers=2, bidirectional=True, readout=2, loss='cross_entropy')",
         "rw.rnn(1, 1, 6, nonlinearity='identity').replace(weight_hh_l0=[[1e200]])",
+        "rw.rnn(1, 2, 16, nonlinearity='identity').replace(weight_hh_l0=[[1e30, 1e25]] * 2)",
     ],
 )
 def test_every_size_draws_without_an_error(open_lab: Opener, net: str) -> None:
