@@ -29,7 +29,7 @@ LEASE_SECONDS = 12.0  # the page renews it every 4 seconds
 
 
 class Lab(anywidget.AnyWidget):
-    """A network that is live: move a slider, and every figure follows within one display frame.
+    """A network that is live: move a slider, and every figure follows at each of its steps.
 
     The numbers that figures show are computed in the browser; Python computes the same ones when
     asked, and while no browser is attached keeps the figures right by itself.
