@@ -137,7 +137,7 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
     lab.drive(mark, "y", quantity, "finite")
     what = "C[t, k]" if parse(quantity, lab.net).index else "‖C[t, k]‖"
     axes = [
-        _axis(across, "source step k; stacked by loss step, dark is early"),
+        _axis(across, "source step k (dark: early loss t)"),
         _axis(up, what, side="left", tick_format=".3~g", label_offset="50px"),
     ]
     figure = _figure(lab, f"{wrt} by source step", [mark], axes, options)
