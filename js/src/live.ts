@@ -6,6 +6,7 @@ import { Accounting } from "./accounting";
 import { sameTensor, type TraitKind, type Transform, traitValue, transformed } from "./drives";
 import { flat, Results, type Tensor } from "./engine/quantities";
 import { allDigits, threeDigits } from "./format";
+import { Instant } from "./instant";
 import { Kernel } from "./kernel";
 import { type Manager, modelOf, type WidgetModel } from "./models";
 import { type Network, readNetwork } from "./network";
@@ -41,6 +42,7 @@ export class LiveLab {
   private writing = false;
   private following = false;
   private drawAgain = false;
+  private readonly instant = new Instant();
   // Owners of listeners: one widget can be both a slider and driven.
   private readonly ofSliders = {};
   private readonly ofDrives = {};
@@ -292,10 +294,13 @@ export class LiveLab {
         drive.shown = tensor;
       });
       if (Object.keys(state).length) states.set(widget, state);
+      void this.instant.learn(widget);
     }
     this.writing = true;
     try {
-      for (const [widget, state] of states) widget.set_state(state);
+      this.instant.draw(() => {
+        for (const [widget, state] of states) widget.set_state(state);
+      });
     } finally {
       this.writing = false;
     }

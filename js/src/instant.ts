@@ -1,0 +1,72 @@
+/** bqplot draws most marks by d3 transitions, which wait for an animation frame even where they last
+ * no time (https://github.com/d3/d3-transition#transition_duration): a move would be drawn in two
+ * parts, a frame apart. While a lab writes to its figures they are drawn at once. */
+
+import type { WidgetModel } from "./models";
+
+/** What is used of a d3 selection; bqplot brings its own copy of d3, which a view's `d3el` leads to. */
+interface Selection {
+  transition?: ((name?: string) => unknown) | undefined;
+  attr(name: string, value: unknown): Selection;
+  style(name: string, value: unknown): Selection;
+}
+
+interface MarkView {
+  readonly d3el?: Selection;
+  readonly parent?: { readonly model?: { get(trait: string): unknown } };
+}
+
+export class Instant {
+  private readonly prototypes = new Map<Selection, Selection["transition"]>();
+  private readonly known = new WeakSet<object>();
+  private animated = false;
+
+  /** Look at what draws a widget, where it is drawn by d3. */
+  async learn(widget: WidgetModel): Promise<void> {
+    for (const view of Object.values(widget.views ?? {})) {
+      if (this.known.has(view)) continue;
+      this.known.add(view);
+      const { d3el, parent } = (await view) as MarkView;
+      if (parent?.model?.get("animation_duration")) this.animated = true;
+      let prototype = d3el;
+      while (prototype && !Object.hasOwn(prototype, "transition")) {
+        prototype = Object.getPrototypeOf(prototype);
+      }
+      if (prototype) this.prototypes.set(prototype, prototype.transition);
+    }
+  }
+
+  /** Write, and have it drawn before this returns. Figures that are to be animated still are. */
+  draw(write: () => void): void {
+    if (this.animated) {
+      write();
+      return;
+    }
+    for (const prototype of this.prototypes.keys()) {
+      prototype.transition = function (this: Selection) {
+        return finished(this);
+      };
+    }
+    try {
+      write();
+    } finally {
+      for (const [prototype, transition] of this.prototypes) prototype.transition = transition;
+    }
+  }
+}
+
+/** A selection that takes what a transition takes, and is at its end. */
+function finished(selection: Selection): Selection {
+  const end = (make: Tween) =>
+    function (this: Element, ...datum: unknown[]) {
+      return make.apply(this, datum)(1);
+    };
+  const at: Selection = Object.create(selection);
+  return Object.assign(at, {
+    duration: () => at,
+    attrTween: (name: string, make: Tween) => at.attr(name, end(make)),
+    styleTween: (name: string, make: Tween) => at.style(name, end(make)),
+  });
+}
+
+type Tween = (this: Element, ...datum: unknown[]) => (fraction: number) => unknown;

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { Instant } from "../src/instant";
+import type { WidgetModel } from "../src/models";
+
+/** As much of d3 as bqplot's marks use; a transition does nothing before its frame comes. */
+class Selection {
+  readonly attributes: Record<string, unknown> = {};
+
+  attr(name: string, value: unknown) {
+    this.attributes[name] = typeof value === "function" ? value.call(null, 2) : value;
+    return this;
+  }
+
+  transition() {
+    const waiting = { duration: () => waiting, attr: () => waiting, attrTween: () => waiting };
+    return waiting;
+  }
+}
+
+function drawn(duration: number) {
+  class Copy extends Selection {
+    override transition() {
+      return super.transition();
+    }
+  }
+  const d3el = new Copy();
+  const parent = { model: { get: () => duration } };
+  const views = { one: Promise.resolve({ d3el, parent, el: null }) };
+  return { d3el, widget: { views } as unknown as WidgetModel };
+}
+
+const move = ({ d3el }: ReturnType<typeof drawn>) =>
+  (d3el.transition() as unknown as Selection & { duration(ms: number): Selection })
+    .duration(0)
+    .attr("height", 3);
+
+describe("Instant", () => {
+  it("draws what a lab writes before the write returns, and only that", async () => {
+    const instant = new Instant();
+    const mark = drawn(0);
+    const own = Object.getPrototypeOf(mark.d3el).transition;
+    await instant.learn(mark.widget);
+    move(mark);
+    expect(mark.d3el.attributes).toEqual({});
+    instant.draw(() => move(mark));
+    expect(mark.d3el.attributes).toEqual({ height: 3 });
+    expect(Object.getPrototypeOf(mark.d3el).transition).toBe(own);
+  });
+
+  it("puts a tween at its end", async () => {
+    const instant = new Instant();
+    const mark = drawn(0);
+    await instant.learn(mark.widget);
+    const tween = (datum: number) => (fraction: number) => 10 * datum * fraction;
+    instant.draw(() => {
+      (mark.d3el.transition() as unknown as Record<string, CallableFunction>)["attrTween"](
+        "d",
+        tween,
+      );
+    });
+    expect(mark.d3el.attributes).toEqual({ d: 20 });
+  });
+
+  it("gives d3 back its transitions when a mark throws", async () => {
+    const instant = new Instant();
+    const mark = drawn(0);
+    const own = Object.getPrototypeOf(mark.d3el).transition;
+    await instant.learn(mark.widget);
+    const fail = () => {
+      throw new Error("no such scale");
+    };
+    expect(() => instant.draw(fail)).toThrow("no such scale");
+    expect(Object.getPrototypeOf(mark.d3el).transition).toBe(own);
+  });
+
+  it("leaves figures alone that are to be animated", async () => {
+    const instant = new Instant();
+    const mark = drawn(500);
+    await instant.learn(mark.widget);
+    instant.draw(() => move(mark));
+    expect(mark.d3el.attributes).toEqual({});
+  });
+});
