@@ -20,6 +20,7 @@ from .core.cells import cell
 from .network import Network
 
 if TYPE_CHECKING:
+    from .widgets.explorer import explore
     from .widgets.lab import Lab
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ __all__ = [
     "Network",
     "cell",
     "custom",
+    "explore",
     "from_flux",
     "from_torch",
     "gru",
@@ -37,7 +39,7 @@ __all__ = [
     "rnn",
 ]
 
-_LAZY = {"Lab": ".widgets.lab"}
+_LAZY = {"Lab": ".widgets.lab", "explore": ".widgets.explorer"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .core import backward, forward, paths, results
+from .core import backward, forward, paths, results, saved
 from .core.gradients import Gradients
 from .core.jacobians import StateJacobians
-from .core.names import first_entry, parse_parameter
+from .core.names import parse_parameter_entry
 from .core.ops import Array
-from .core.program import Program, Truncation
-from .core.saved import program_from_data
-from .core.values import Values, checked, choice, leaf, size, whole
+from .core.program import Program
+from .core.values import Values, checked, choice, leaf, size, truncation, whole
 from .interop import names
 
 if TYPE_CHECKING:
@@ -290,10 +288,7 @@ class Network:
         (('weight_hh_l0[0,0]', 2.0), ('weight_hh_l0[0,0]', 2.0), ('x₁[0]', 3.0))
         """
         steps = self.program.seq_len
-        name, entry = parse_parameter(wrt, self.program)
-        if not entry:
-            shape = self.program.parameters[name]
-            raise ValueError(f"name one entry of {name}, for example {first_entry(name, shape)}")
+        name, entry = parse_parameter_entry(wrt, self.program)
         t = whole("loss_step", loss_step, steps)
         k = whole("source_step", source_step, steps)
         top = size("top", top)
@@ -335,14 +330,8 @@ class Network:
                [2., 1., 0.],
                [0., 2., 1.]])
         """
-        if window is not None and chunk is not None:
-            raise TypeError("truncate by a window or by chunks, not both")
-        truncation = None
-        if window is not None:
-            truncation = Truncation("window", size("window", window))
-        elif chunk is not None:
-            truncation = Truncation("chunk", size("chunk", chunk))
-        return Network._of(self.program.truncated(truncation), self._leaves, self.sources)
+        program = self.program.truncated(truncation(window, chunk))
+        return Network._of(program, self._leaves, self.sources)
 
     def check(self) -> Report:
         """Compare the sum of contributions with torch's autograd and with central differences.
@@ -408,9 +397,7 @@ class Network:
         >>> rw.Network.from_json(net.to_json()).forward().loss == net.forward().loss
         True
         """
-        data = self.program.to_json()
-        data["values"] = {name: array.tolist() for name, array in self._leaves.items()}
-        return json.dumps(data, allow_nan=False)
+        return saved.to_text(self.program, self._leaves)
 
     @classmethod
     def from_json(cls, text: str) -> Network:
@@ -435,11 +422,7 @@ class Network:
         >>> rw.Network.from_json(rw.lstm(2, 3, 4).to_json())
         Network(lstm, input_size=2, hidden_size=3, seq_len=4, loss='seed')
         """
-        try:
-            data = json.loads(text)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise ValueError(f"a saved network is JSON text; this is not: {error}") from error
-        return network_from_data(data)
+        return network_from_data(saved.from_text(text))
 
     def __repr__(self) -> str:
         p = self.program
@@ -452,18 +435,5 @@ class Network:
 
 
 def network_from_data(data: Any) -> Network:
-    """A network from the plain data of `Network.to_json`.
-
-    Raises
-    ------
-    ValueError
-        If something is missing or damaged, naming it.
-    """
-    program = program_from_data(data)
-    given = data.get("values")
-    if not isinstance(given, dict) or set(given) != set(program.leaves):
-        raise ValueError(f"the saved network must have values for {', '.join(program.leaves)}")
-    try:
-        return Network(program, given)
-    except (TypeError, IndexError) as error:
-        raise ValueError(f"the saved network is damaged: {error}") from error
+    """A network from the plain data of `Network.to_json`; a ValueError names what is damaged."""
+    return Network._of(*saved.from_data(data), {})

@@ -14,15 +14,48 @@ __all__ = ["chunk", "concat", "relu", "sigmoid", "tanh"]
 
 
 def tanh(a: Expr) -> Expr:
-    """Hyperbolic tangent of each entry."""
+    """Hyperbolic tangent of each entry.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> @rw.cell(params={"W": ("H", "I")})
+    ... def one(p, x, h):
+    ...     return rw.ops.tanh(p.W @ x)
+    >>> net = rw.custom(one, 1, 1, 3).replace(W_l0=[[1]], x=[[-1], [0], [1]])
+    >>> net.forward()["h"][:, 0].round(4)
+    array([-0.7616,  0.    ,  0.7616])
+    """
     return unary("tanh", a)
 
 
 def sigmoid(a: Expr) -> Expr:
-    """Logistic function ``1 / (1 + e^−a)`` of each entry."""
+    """Logistic function ``1 / (1 + e^−a)`` of each entry.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> @rw.cell(params={"W": ("H", "I")})
+    ... def one(p, x, h):
+    ...     return rw.ops.sigmoid(p.W @ x)
+    >>> net = rw.custom(one, 1, 1, 3).replace(W_l0=[[1]], x=[[-1], [0], [1]])
+    >>> net.forward()["h"][:, 0].round(4)
+    array([0.2689, 0.5   , 0.7311])
+    """
     return unary("sigmoid", a)
 
 
 def relu(a: Expr) -> Expr:
-    """``max(a, 0)`` of each entry; its derivative at 0 is taken as 0, as in torch."""
+    """``max(a, 0)`` of each entry; its derivative at 0 is taken as 0, as in torch.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> @rw.cell(params={"W": ("H", "I")})
+    ... def one(p, x, h):
+    ...     return rw.ops.relu(p.W @ x)
+    >>> net = rw.custom(one, 1, 1, 3).replace(W_l0=[[1]], x=[[-1], [0], [1]])
+    >>> net.forward()["h"][:, 0].round(4)
+    array([0., 0., 1.])
+    """
     return unary("relu", a)

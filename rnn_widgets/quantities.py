@@ -17,14 +17,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .core.names import parse_entry, parse_parameter, unknown
+from .core.names import (
+    UnknownNameError,
+    parse_entry,
+    parse_parameter,
+    unknown,
+    whole_numbers,
+)
 from .core.norms import norms
 
 if TYPE_CHECKING:
     from .core.ops import Array
     from .network import Network
 
-_FORM = re.compile(r"\s*([a-z_.]+?)(_l\d+(?:_reverse)?)?\s*(?:\[(.*)\])?\s*")
+_FORM = re.compile(r"\s*([a-z_.]+?)(_l[0-9]+(?:_reverse)?)?\s*(?:\[(.*)\])?\s*")
 
 
 @cache
@@ -84,7 +90,9 @@ def parse(text: str, net: Network) -> Quantity:
         if argument is not None:
             raise ValueError(f"{name} takes no argument, but [{argument}] was given")
         if name.startswith("cell") and "c" not in net.program.cell.states:
-            raise KeyError(f"{name} does not exist: a {net.program.cell.name} has no cell state")
+            raise UnknownNameError(
+                f"{name} does not exist: a {net.program.cell.name} has no cell state"
+            )
         return Quantity(name, row)
     if not argument:
         raise ValueError(f"{name} needs an argument, for example {name}[{_example(kind, net)}]")
@@ -126,11 +134,8 @@ def _row(name: str, suffix: str | None, net: Network) -> int:
 
 
 def _steps(name: str, argument: str, net: Network, row: int) -> tuple[int, ...]:
-    try:
-        steps = tuple(int(part) for part in argument.split(","))
-    except ValueError:
-        raise ValueError(f"{name} takes steps: [t] or [t,k], not [{argument}]") from None
-    if len(steps) not in (1, 2):
+    steps = whole_numbers(argument)
+    if steps is None or len(steps) > 2:
         raise ValueError(f"{name} takes steps: [t] or [t,k], not [{argument}]")
     block = net.program.blocks[row]
     last = net.program.seq_len - 1

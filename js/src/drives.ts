@@ -1,120 +1,141 @@
-/** From a quantity to what a widget's trait holds; `rnn_widgets/widgets/drives.py` has the same. */
+/** Drives: quantities of the network shown in traits of other widgets, such as marks of figures. */
 
 import type { Tensor } from "./engine/quantities";
-import { shortNumber } from "./format";
+import { Instant } from "./instant";
+import type { LiveLab } from "./live";
+import type { Manager, WidgetModel } from "./models";
+import { type Said, said, sameTensor, type TraitKind, traitValue, transformed } from "./transforms";
 
-export type Transform =
-  | "identity"
-  | "finite"
-  | "floored"
-  | "limit"
-  | "minus_limit"
-  | "stack_bottom"
-  | "stack_top"
-  | "decade_below"
-  | "decade_above"
-  | "decades";
+interface Drive extends Said {
+  readonly widget: WidgetModel;
+  readonly trait: string;
+  readonly kind: TraitKind;
+  shown?: Tensor | string | undefined;
+}
 
-export type TraitKind = "array" | "list" | "number" | "text";
+export class Drives {
+  private drives: Drive[] = [];
+  private writing = false;
+  private drawAgain = false;
+  private readonly instant = new Instant();
 
-export function transformed(tensor: Tensor, transform: Transform): Tensor {
-  const { data, shape } = tensor;
-  switch (transform) {
-    case "identity":
-      return tensor;
-    case "finite":
-      return { data: data.map((x) => (Number.isFinite(x) ? x : 0)), shape };
-    case "floored": {
-      const [bottom, , top] = decades(data);
-      const size = (x: number) => (Number.isFinite(x) ? Math.abs(x) || 10 ** bottom : 10 ** top);
-      return { data: data.map(size), shape };
+  constructor(private readonly lab: LiveLab) {
+    const { restored } = lab.model.widget_manager as unknown as Manager;
+    lab.model.on("change:_drives", () => this.bind());
+    restored?.connect(this.redrawAll);
+    lab.signal.addEventListener("abort", () => {
+      restored?.disconnect(this.redrawAll);
+      this.release(this.models);
+    });
+  }
+
+  get models(): WidgetModel[] {
+    return this.drives.map(({ widget }) => widget);
+  }
+
+  async bind(): Promise<void> {
+    const { lab } = this;
+    const specs = lab.model.get("_drives") as (Omit<Drive, "widget"> & { widget: unknown })[];
+    const found = await Promise.all(specs.map((spec) => lab.resolve(spec.widget)));
+    if (lab.signal.aborted || specs !== lab.model.get("_drives")) return; // overtaken
+    this.release(this.models);
+    this.drives = specs.flatMap((spec, i) => {
+      const widget = found[i];
+      return widget ? [{ ...spec, widget }] : [];
+    });
+    for (const drive of this.drives) {
+      const { widget, trait } = drive;
+      widget.on(`change:${trait}`, () => this.overwritten(drive), this);
+      widget.on("destroy", () => this.forget(widget), this);
     }
-    case "limit":
-      return scalar(limit(data));
-    case "minus_limit":
-      return scalar(-limit(data));
-    case "stack_bottom":
-      return scalar(stack(tensor)[0]);
-    case "stack_top":
-      return scalar(stack(tensor)[1]);
-    case "decade_below":
-      return scalar(10 ** decades(data)[0]);
-    case "decade_above":
-      return scalar(10 ** decades(data)[2]);
-    case "decades": {
-      const [, first, top] = decades(data);
-      const every = Math.ceil((top - first + 1) / MOST_TICKS);
-      const count = Math.floor((top - first) / every) + 1;
-      const powers = Float64Array.from({ length: count }, (_, i) => 10 ** (first + i * every));
-      return { data: powers, shape: [count] };
+    lab.kernel.isolate();
+    this.redraw();
+  }
+
+  private release(widgets: Iterable<WidgetModel>): void {
+    for (const widget of widgets) widget.off(null, null, this);
+  }
+
+  private forget(widget: WidgetModel): void {
+    this.release([widget]);
+    this.drives = this.drives.filter((drive) => drive.widget !== widget);
+  }
+
+  /** Someone else wrote a driven trait: the kernel, or the page when it reconnects. */
+  private overwritten(drive: Drive): void {
+    if (this.writing) return;
+    drive.shown = undefined;
+    if (this.drawAgain) return;
+    this.drawAgain = true;
+    queueMicrotask(() => {
+      this.drawAgain = false;
+      if (!this.lab.signal.aborted) this.redraw();
+    });
+  }
+
+  private readonly redrawAll = () => {
+    for (const drive of this.drives) drive.shown = undefined;
+    this.redraw();
+  };
+
+  /** Bring every driven trait up to date. Those of one widget are set at once; a widget one of
+   * whose quantities does not exist is hidden if it can be, and text says so. */
+  redraw(): void {
+    const states = new Map<WidgetModel, Record<string, unknown>>();
+    for (const widget of new Set(this.models)) {
+      const drives = this.drives.filter((drive) => drive.widget === widget);
+      const numbers = drives.map((drive) => this.numbers(drive));
+      const complete = !numbers.includes(null);
+      const state: Record<string, unknown> = {};
+      if (widget.get("visible") === !complete) state["visible"] = complete;
+      drives.forEach((drive, i) => {
+        if (drive.kind === "text") this.say(drive, numbers[i], state);
+        else this.show(drive, complete ? numbers[i] : null, state);
+      });
+      if (Object.keys(state).length) states.set(widget, state);
+      void this.instant.learn(widget);
+    }
+    this.writing = true;
+    try {
+      this.instant.draw(() => {
+        for (const [widget, state] of states) widget.set_state(state);
+      });
+    } finally {
+      this.writing = false;
     }
   }
-}
 
-const scalar = (value: number): Tensor => ({ data: Float64Array.of(value), shape: [] });
+  private say(drive: Drive, numbers: Tensor | null, state: Record<string, unknown>): void {
+    const text = said(this.focused(drive), numbers, () => this.lab.results.overflow);
+    if (text !== drive.shown) state[drive.trait] = text;
+    drive.shown = text;
+  }
 
-// Ends of scales go up this ladder, so that they stand still while numbers move a little.
-const RUNGS = [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+  private show(drive: Drive, numbers: Tensor | null, state: Record<string, unknown>): void {
+    const tensor = numbers ? transformed(numbers, drive.transform) : undefined;
+    const shown = typeof drive.shown === "string" ? undefined : drive.shown;
+    if (tensor && !sameTensor(shown, tensor)) state[drive.trait] = traitValue(tensor, drive.kind);
+    drive.shown = tensor;
+  }
 
-/** The next rung of the ladder; 0 and what is too small or large for one stay. */
-function roundedUp(size: number): number {
-  if (!(size > 1e-300 && size < 1e300)) return size;
-  const decade = 10 ** Math.floor(Math.log10(size));
-  return RUNGS.map((rung) => rung * decade).find((end) => size <= end) ?? size;
-}
+  /** Null where the quantity does not exist, as when sizes have shrunk. */
+  private numbers(drive: Drive): Tensor | null {
+    try {
+      return this.lab.results.quantity(this.focused(drive).quantity);
+    } catch {
+      return null;
+    }
+  }
 
-/** Ends of an axis for bars stacked by row, negative ones downwards. */
-function stack({ data, shape }: Tensor): [bottom: number, top: number] {
-  const columns = shape[shape.length - 1] ?? 1;
-  const down = new Float64Array(columns);
-  const up = new Float64Array(columns);
-  data.forEach((x, i) => {
-    if (Number.isFinite(x)) (x < 0 ? down : up)[i % columns] += Math.abs(x);
-  });
-  const lowest = Math.min(Math.max(0, ...down), MOST_HEIGHT);
-  const highest = Math.min(Math.max(0, ...up), MOST_HEIGHT);
-  return [-roundedUp(lowest), roundedUp(highest) || (lowest ? 0 : 1)];
-}
-
-/** The largest absolute value rounded up, 1 if it is 0: half the width of a symmetric scale. */
-function limit(data: Float64Array): number {
-  let largest = 0;
-  for (const x of data) if (Number.isFinite(x)) largest = Math.max(largest, Math.abs(x));
-  return roundedUp(largest) || 1;
-}
-
-const MOST_TICKS = 6;
-const MOST_HEIGHT = 1e300; // an axis as long as a float can be has infinitely many ticks
-
-/** Exponents of a logarithmic axis: its bottom, its first labelled decade, and its top. Where there
- * are zeros, they stand at the bottom, one decade below that of the smallest number. */
-function decades(data: Float64Array): [bottom: number, first: number, top: number] {
-  const sizes = data.filter((x) => Number.isFinite(x) && x !== 0).map(Math.abs);
-  const apart = data.includes(0) ? 1 : 0;
-  if (!sizes.length) return [-1 - apart, -1, 0];
-  const low = Math.floor(Math.log10(sizes.reduce((a, b) => Math.min(a, b))));
-  const high = Math.ceil(Math.log10(sizes.reduce((a, b) => Math.max(a, b))));
-  const first = Math.max(low, -306); // a float has no smaller full decade, and none above 308
-  return [first - apart, first, Math.min(Math.max(high, first + 1), 308)];
-}
-
-/** What is set on the trait: always a fresh array, since Backbone compares by identity. */
-export function traitValue({ data, shape }: Tensor, kind: TraitKind): unknown {
-  if (kind === "number") return data[0];
-  if (kind === "text") return shortNumber(data[0]);
-  const columns = shape[1];
-  if (columns === undefined) return kind === "array" ? data.slice() : [...data];
-  return Array.from({ length: shape[0] }, (_, row) => {
-    const part = data.slice(row * columns, (row + 1) * columns);
-    return kind === "array" ? part : [...part];
-  });
-}
-
-export function sameTensor(a: Tensor | undefined, b: Tensor): boolean {
-  return (
-    a !== undefined &&
-    a.shape.length === b.shape.length &&
-    a.shape.every((n, axis) => n === b.shape[axis]) &&
-    a.data.every((x, i) => Object.is(x, b.data[i]))
-  );
+  /** The drive with the entry in focus where its words say "selection". */
+  private focused(drive: Drive): Drive {
+    if (!drive.quantity.includes("[selection]")) return drive;
+    const fill = (text: string) => text.replaceAll("selection", this.lab.selection.value);
+    return {
+      ...drive,
+      quantity: fill(drive.quantity),
+      text: fill(drive.text),
+      name: fill(drive.name),
+    };
+  }
 }

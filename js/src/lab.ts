@@ -2,15 +2,16 @@
 
 import type { AnyModel, InitializeProps } from "@anywidget/types";
 import { LiveLab } from "./live";
-import { mountTable } from "./views/table";
+import { mount } from "./views/views";
 
 export default {
   initialize({ model, signal }: InitializeProps) {
     const lab = new LiveLab(model, signal);
     return {
+      lab,
       /** Draw the view that a stub's model asks for; returns its clean-up. */
       mount(el: HTMLElement, view: AnyModel): () => void {
-        return mountTable(el, view, lab);
+        return mount(el, view, lab);
       },
     };
   },

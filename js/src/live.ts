@@ -1,92 +1,80 @@
-/** `LiveLab` binds the engine to the sliders, marks and views of the page. */
+/** `LiveLab`: the network as it is on this page, and who is told when it changes. */
 
 import type { AnyModel } from "@anywidget/types";
-import { signal as reactive } from "@preact/signals";
+import { signal as reactive, type Signal } from "@preact/signals";
 import { Accounting } from "./accounting";
-import { sameTensor, type TraitKind, type Transform, traitValue, transformed } from "./drives";
-import { flat, Results, type Tensor } from "./engine/quantities";
-import { allDigits, threeDigits } from "./format";
-import { Instant } from "./instant";
+import { Drives } from "./drives";
+import { parseEntry, Results } from "./engine/quantities";
+import { History, type Origin } from "./history";
 import { Kernel } from "./kernel";
 import { type Manager, modelOf, type WidgetModel } from "./models";
-import { type Network, readNetwork } from "./network";
-import { grown, onlySnapped } from "./sliders";
+import { copied, type Network, readNetwork, writeNetwork } from "./network";
+import { Sliders } from "./sliders";
 
-interface Binding {
-  readonly slider: WidgetModel;
-  readonly leaf: string;
-  readonly index: readonly number[];
-  /** The slider holds a move that the kernel has yet to be told. */
-  unsent: boolean;
-}
+const REST_MS = 60;
 
-interface Drive {
-  readonly widget: WidgetModel;
-  readonly trait: string;
-  readonly quantity: string;
-  readonly kind: TraitKind;
-  readonly transform: Transform;
-  shown?: Tensor | undefined;
+export interface Cell {
+  readonly t: number;
+  readonly k: number;
 }
 
 export class LiveLab {
   /** Counts changes of the network; views read it to follow. */
   readonly revision = reactive(0);
+  /** The entry in focus, such as "weight_hh_l0[0,1]". */
   readonly selection = reactive("");
+  /** The contribution in focus: loss step t and source step k, counted from 0. */
+  readonly cell = reactive<Cell>({ t: 0, k: 0 });
+  /** What other frameworks call each leaf, as far as the kernel has said. */
+  readonly aliases = reactive<Readonly<Record<string, readonly string[]>>>({});
+  readonly origin: Signal<Origin>;
+  readonly history: History;
   readonly kernel: Kernel;
   readonly accounting: Accounting;
   network: Network;
   results: Results;
-  private bindings: Binding[] = [];
-  private drives: Drive[] = [];
-  private writing = false;
-  private following = false;
-  private drawAgain = false;
-  private readonly instant = new Instant();
-  // Owners of listeners: one widget can be both a slider and driven.
-  private readonly ofSliders = {};
-  private readonly ofDrives = {};
+  private telling = false;
+  private sending: ReturnType<typeof setTimeout> | undefined;
+  private readonly sliders: Sliders;
+  private readonly drives: Drives;
 
   constructor(
     readonly model: AnyModel,
-    private readonly signal: AbortSignal,
+    /** Aborted when the lab is closed. */
+    readonly signal: AbortSignal,
   ) {
     this.network = readNetwork(model.get("_network"));
     this.results = new Results(this.network.program, this.network.values);
-    this.selection.value = model.get("selection");
+    this.origin = reactive({ network: copied(this.network), preset: "", say: "" });
+    this.history = new History(this.origin.value);
+    this.aliases.value = model.get("_aliases");
     this.accounting = new Accounting(this);
+    this.sliders = new Sliders(this);
+    this.drives = new Drives(this);
+    this.readFocus();
     this.kernel = new Kernel(
       model,
       (witness) => this.accounting.confirmed(witness),
-      () => [...this.bindings.map((b) => b.slider), ...this.drives.map((d) => d.widget)],
+      () => [...this.sliders.models, ...this.drives.models],
       signal,
     );
-    model.on("change:_network", () => this.adopt());
-    model.on("change:_sliders", () => this.bindSliders());
-    model.on("change:_drives", () => this.bindDrives());
-    model.on("change:selection", () => {
-      this.selection.value = model.get("selection");
-      this.accounting.schedule();
+    model.on("change:_network", () => this.readFromKernel());
+    for (const trait of ["selection", "loss_step", "source_step"]) {
+      model.on(`change:${trait}`, () => this.telling || this.readFocus());
+    }
+    model.on("change:_aliases", () => {
+      this.aliases.value = model.get("_aliases");
     });
-    const labelling = new MutationObserver(() => this.labelSliders());
-    labelling.observe(document.body, { childList: true, subtree: true });
-    (model.widget_manager as unknown as Manager).restored?.connect(this.redrawAll);
+    const flush = () => this.send();
+    window.addEventListener("pagehide", flush);
     signal.addEventListener("abort", () => {
-      labelling.disconnect();
-      (model.widget_manager as unknown as Manager).restored?.disconnect(this.redrawAll);
-      this.release(
-        this.bindings.map((b) => b.slider),
-        this.ofSliders,
-      );
-      this.release(
-        this.drives.map((d) => d.widget),
-        this.ofDrives,
-      );
+      window.removeEventListener("pagehide", flush);
+      clearTimeout(this.sending);
       this.accounting.stop();
     });
     // Not awaited: anywidget would give up on a model whose initialize takes over two seconds.
-    void this.bindSliders();
-    void this.bindDrives().then(() => {
+    void this.sliders.bind();
+    void this.drives.bind().then(() => {
       if (!signal.aborted) this.kernel.attach();
     });
     this.accounting.schedule();
@@ -94,301 +82,166 @@ export class LiveLab {
 
   /** Put an entry in focus, here and in the kernel. */
   select(entry: string): void {
-    this.model.set("selection", entry);
-    if (this.kernel.state.value !== "gone") this.model.save_changes();
+    this.tell({ selection: entry });
   }
 
-  private adopt(): void {
-    this.network = readNetwork(this.model.get("_network"), this.network);
-    if (this.results.program === this.network.program) this.results.reload(this.network.values);
-    else this.results = new Results(this.network.program, this.network.values);
-    this.overlaySliders();
-    this.changed();
+  /** Put the contribution C[t, k] in focus. */
+  selectCell(t: number, k: number): void {
+    this.tell({ loss_step: t, source_step: k });
   }
 
-  /** Where a slider differs from the kernel's network, its user has moved it meanwhile. */
-  private overlaySliders(): void {
-    for (const binding of this.bindings) {
-      const at = this.position(binding);
-      if (at === null) continue;
-      const report = binding.slider.get("value") as number;
-      const values = this.network.values[binding.leaf];
-      if (Number.isFinite(report) && !this.snapped(binding, values[at])) values[at] = report;
-    }
+  /** Set one number of a leaf, by its row-major position: the way in for every view of the page.
+   * A slider that does so names itself, and the kernel hears of it from the slider; the other
+   * sliders of the entry follow. */
+  move(leaf: string, at: number, value: number, by?: WidgetModel): void {
+    this.network.values[leaf][at] = value;
+    this.sliders.follow(leaf, at, value, by);
     this.results.invalidate();
-  }
-
-  private position({ leaf, index }: Binding): number | null {
-    const shape = this.network.program.leaves[leaf];
-    const exists = shape?.length === index.length && index.every((i, axis) => i < shape[axis]);
-    return exists ? flat(shape, index) : null;
-  }
-
-  private snapped({ slider }: Binding, exact: number): boolean {
-    const [value, min, max, step] = ["value", "min", "max", "step"].map((t) => slider.get(t));
-    return onlySnapped(value as number, exact, min as number, max as number, step as number | null);
-  }
-
-  private async bindSliders(): Promise<void> {
-    const specs = this.model.get("_sliders") as {
-      slider: unknown;
-      leaf: string;
-      index: number[];
-    }[];
-    const found = await Promise.all(specs.map((spec) => this.resolve(spec.slider)));
-    if (this.signal.aborted || specs !== this.model.get("_sliders")) return; // overtaken
-    this.release(
-      this.bindings.map((b) => b.slider),
-      this.ofSliders,
-    );
-    this.bindings = specs.flatMap((spec, i) => {
-      const slider = found[i];
-      return slider ? [{ slider, leaf: spec.leaf, index: spec.index, unsent: false }] : [];
-    });
-    for (const binding of this.bindings) {
-      binding.slider.on("change:value", () => this.moved(binding), this.ofSliders);
-      this.sendOnlyMoves(binding);
-      binding.slider.on("destroy", () => this.forget(binding.slider), this.ofSliders);
-    }
-    this.kernel.isolate();
-    this.overlaySliders();
+    this.record(`${leaf} ${at}`);
     this.changed();
-    this.labelSliders();
+    if (!by) this.sendSoon();
   }
 
-  private async bindDrives(): Promise<void> {
-    const specs = this.model.get("_drives") as (Omit<Drive, "widget"> & { widget: unknown })[];
-    const found = await Promise.all(specs.map((spec) => this.resolve(spec.widget)));
-    if (this.signal.aborted || specs !== this.model.get("_drives")) return; // overtaken
-    this.release(
-      this.drives.map((d) => d.widget),
-      this.ofDrives,
-    );
-    this.drives = specs.flatMap((spec, i) => {
-      const widget = found[i];
-      return widget ? [{ ...spec, widget }] : [];
-    });
-    for (const drive of this.drives) {
-      const { widget, trait } = drive;
-      widget.on(`change:${trait}`, () => this.overwritten(drive), this.ofDrives);
-      widget.on("destroy", () => this.forget(widget), this.ofDrives);
-    }
-    this.kernel.isolate();
-    this.redraw();
+  /** Set whole leaves, as one change that can be undone. */
+  assign(values: Readonly<Record<string, Float64Array>>): void {
+    this.adopt({ ...this.network, values: { ...this.network.values, ...values } });
   }
 
-  private resolve(reference: unknown): Promise<WidgetModel | null> {
+  /** Put another network in place of this one, as one change that can be undone. */
+  adopt(network: Network, origin = this.origin.value): void {
+    this.origin.value = origin;
+    this.show(network);
+    this.record("");
+    this.sendSoon();
+  }
+
+  /** The network as it was opened turns out to be one that has a name. */
+  recognise(origin: Origin): void {
+    this.origin.value = origin;
+    this.history.rename(origin);
+  }
+
+  /** The network that a reset leads back to. */
+  get initial(): Network {
+    return this.origin.value.network;
+  }
+
+  reset(): void {
+    this.adopt(copied(this.initial));
+  }
+
+  undo(): void {
+    this.restore(this.history.undo());
+  }
+
+  redo(): void {
+    this.restore(this.history.redo());
+  }
+
+  /** Redraw, now that the network or what shows it has changed. */
+  changed(): void {
+    this.drives.redraw();
+    this.revision.value++;
+    this.accounting.schedule();
+    this.sliders.announce();
+  }
+
+  /** The model that a reference of the kernel's names; null if the lab is closed before it comes. */
+  resolve(reference: unknown): Promise<WidgetModel | null> {
     return modelOf(reference, this.model.widget_manager as unknown as Manager, this.signal);
   }
 
-  private release(widgets: Iterable<WidgetModel>, owner: object): void {
-    for (const widget of widgets) {
-      widget.off(null, null, owner);
-      // The class has its own.
-      if (owner === this.ofSliders) Reflect.deleteProperty(widget, "save_changes");
-    }
+  private record(gesture: string): void {
+    this.history.record(this.network, this.origin.value, gesture);
   }
 
-  private forget(widget: WidgetModel): void {
-    this.release([widget], this.ofSliders);
-    this.release([widget], this.ofDrives);
-    this.bindings = this.bindings.filter((b) => b.slider !== widget);
-    this.drives = this.drives.filter((d) => d.widget !== widget);
+  private restore(moment: ReturnType<History["undo"]>): void {
+    if (!moment) return;
+    this.origin.value = moment.origin;
+    this.show(moment.network);
+    this.sendSoon();
   }
 
-  /** A slider was moved, here, in another tab or from Python. */
-  private moved(binding: Binding): void {
-    const at = this.position(binding);
-    // The event's own argument may be stale: the view can have rounded the value in between.
-    const report = binding.slider.get("value") as number;
-    if (at === null || !Number.isFinite(report)) return;
-    const values = this.network.values[binding.leaf];
-    if (this.following || this.snapped(binding, values[at])) {
-      this.announce();
-      return;
+  private readFromKernel(): void {
+    if (this.telling) return;
+    const network = readNetwork(this.model.get("_network"), this.network);
+    if (network.program !== this.network.program) {
+      this.origin.value = { network: copied(network), preset: "", say: "" };
     }
-    values[at] = report;
-    // What comes from the kernel is known there; the view's rounding of it is no move either.
-    binding.unsent = !binding.slider._state_lock;
-    this.moveTwins(binding, at, report);
-    this.results.invalidate();
+    this.show(network, true);
+    this.record("");
+  }
+
+  /** Show a network; one that comes from the kernel may lack moves of sliders made meanwhile. */
+  private show(network: Network, overlaid = false): void {
+    this.network = network;
+    if (this.results.program === network.program) this.results.reload(network.values);
+    else {
+      this.results = new Results(network.program, network.values);
+      if (!overlaid) this.aliases.value = {};
+      this.keepFocus();
+    }
+    if (overlaid) this.sliders.overlay();
+    else this.sliders.followAll();
     this.changed();
   }
 
-  /** A slider's view reports a rounded value whenever it draws one. Such a report says nothing new,
-   * and one that crosses an assignment in Python would undo it: only moves are sent. */
-  private sendOnlyMoves(binding: Binding): void {
-    const { slider } = binding;
-    const save = slider.save_changes;
-    slider.save_changes = (...callbacks) => {
-      // What is not sent now must not go along with a later message either.
-      if (binding.unsent) this.settle(binding);
-      else Reflect.deleteProperty(slider._buffered_state_diff ?? {}, "value");
-      binding.unsent = false;
-      save.apply(slider, callbacks);
-    };
-  }
-
-  /** A typed number may have been rounded by the view since it was drawn: hold what is sent. */
-  private settle(binding: Binding): void {
-    const at = this.position(binding);
-    const report = binding.slider.get("value") as number;
-    if (at === null || this.network.values[binding.leaf][at] === report) return;
-    this.network.values[binding.leaf][at] = report;
-    this.results.invalidate();
-    this.changed();
-  }
-
-  /** Let the other sliders of an entry follow. */
-  private moveTwins(binding: Binding, at: number, report: number): void {
-    this.following = true;
+  /** Focus on what exists. */
+  private keepFocus(): void {
+    const { parameters, seqLen, hiddenSize } = this.network.program;
     try {
-      for (const other of this.bindings) {
-        const same = other.leaf === binding.leaf && this.position(other) === at;
-        if (same && other !== binding && !this.snapped(other, report)) follow(other.slider, report);
-      }
-    } finally {
-      this.following = false;
-    }
-  }
-
-  private changed(): void {
-    this.redraw();
-    this.revision.value++;
-    this.accounting.schedule();
-    this.announce();
-  }
-
-  /** Someone else wrote a driven trait: the kernel, or the page when it reconnects. */
-  private overwritten(drive: Drive): void {
-    if (this.writing) return;
-    drive.shown = undefined;
-    if (this.drawAgain) return;
-    this.drawAgain = true;
-    queueMicrotask(() => {
-      this.drawAgain = false;
-      if (!this.signal.aborted) this.redraw();
-    });
-  }
-
-  private readonly redrawAll = () => {
-    for (const drive of this.drives) drive.shown = undefined;
-    this.redraw();
-  };
-
-  /** Bring every driven trait up to date. Those of one widget are set at once; a widget one of
-   * whose quantities does not exist is hidden. */
-  private redraw(): void {
-    const states = new Map<WidgetModel, Record<string, unknown>>();
-    for (const widget of new Set(this.drives.map((drive) => drive.widget))) {
-      const drives = this.drives.filter((drive) => drive.widget === widget);
-      const tensors = drives.map((drive) => this.tensor(drive));
-      const complete = !tensors.includes(null);
-      const state: Record<string, unknown> = {};
-      if (widget.get("visible") === !complete) state["visible"] = complete;
-      drives.forEach((drive, i) => {
-        const tensor = complete ? (tensors[i] as Tensor) : undefined;
-        if (tensor && !sameTensor(drive.shown, tensor)) {
-          state[drive.trait] = traitValue(tensor, drive.kind);
-        }
-        drive.shown = tensor;
-      });
-      if (Object.keys(state).length) states.set(widget, state);
-      void this.instant.learn(widget);
-    }
-    this.writing = true;
-    try {
-      this.instant.draw(() => {
-        for (const [widget, state] of states) widget.set_state(state);
-      });
-    } finally {
-      this.writing = false;
-    }
-  }
-
-  /** Null where the quantity does not exist, as when sizes have shrunk. */
-  private tensor({ quantity, transform }: Drive): Tensor | null {
-    try {
-      return transformed(this.results.quantity(quantity), transform);
+      parseEntry(this.selection.value, parameters);
     } catch {
-      return null;
+      const all = Object.entries(parameters);
+      const square = `${hiddenSize},${hiddenSize}`;
+      const [leaf, shape] =
+        all.find(([name]) => name.startsWith("weight_hh")) ??
+        all.find(([, sizes]) => sizes.join() === square) ??
+        all[0];
+      this.selection.value = `${leaf}[${shape.map(() => 0).join(",")}]`;
     }
+    const { t, k } = this.cell.value;
+    if (t >= seqLen || k >= seqLen) this.cell.value = { t: seqLen - 1, k: Math.min(k, seqLen - 1) };
   }
 
-  /** Name the handles that are on the page by now. */
-  private labelSliders(): void {
-    this.eachView((el, binding) => {
-      if (!el.querySelector(".noUi-handle[data-lm-suppress-shortcuts]")) {
-        label(el, binding, () => this.exact(binding));
-      }
-    });
-    this.announce();
-  }
-
-  /** Show the exact values, which the sliders themselves know only rounded to their steps. */
-  private announce(): void {
-    this.eachView((el, binding) => {
-      const value = this.exact(binding);
-      if (value !== null) speak(el, value);
-    });
-  }
-
-  private exact(binding: Binding): number | null {
-    const at = this.position(binding);
-    return at === null ? null : this.network.values[binding.leaf][at];
-  }
-
-  private eachView(act: (el: HTMLElement, binding: Binding) => void): void {
-    for (const binding of this.bindings) {
-      for (const view of Object.values(binding.slider.views ?? {})) {
-        void view.then(({ el }) => act(el, binding));
-      }
+  private readFocus(): void {
+    const [entry, t, k] = ["selection", "loss_step", "source_step"].map((n) => this.model.get(n));
+    if (entry !== this.selection.value) {
+      this.selection.value = entry;
+      this.drives.redraw();
+      this.accounting.schedule();
     }
+    if (t !== this.cell.value.t || k !== this.cell.value.k) this.cell.value = { t, k };
   }
-}
 
-/** Move another slider of the same entry, its range first: its view would clamp the value else. */
-function follow(slider: WidgetModel, value: number): void {
-  const [min, max] = grown(slider.get("min") as number, slider.get("max") as number, value);
-  slider.set_state({ min, max });
-  slider.set_state({ value });
-}
+  /** A move is sent when the hand rests: the kernel need not compute every step of a drag. */
+  private sendSoon(): void {
+    clearTimeout(this.sending);
+    this.sending = setTimeout(() => this.send(), REST_MS);
+  }
 
-/** Name the handle after its entry, and let arrow keys reach it past the notebook's shortcuts. */
-function label(el: HTMLElement, { leaf, index }: Binding, exact: () => number | null): void {
-  const name = `${leaf}[${index.join(",")}]`;
-  const handle = el.querySelector(".noUi-handle");
-  handle?.setAttribute("data-lm-suppress-shortcuts", "true");
-  handle?.setAttribute("aria-label", name);
-  const readout = el.querySelector<HTMLElement>(".widget-readout");
-  if (!readout) return;
-  readout.setAttribute("data-lm-suppress-shortcuts", "true");
-  readout.setAttribute("role", "textbox");
-  readout.setAttribute("aria-label", `${name}, value`);
-  // The view reads only plain digits: edit all of them, and take a typeset minus or a comma too.
-  readout.addEventListener("focus", () => {
-    readout.textContent = String(exact() ?? readout.textContent);
-  });
-  const plain = () => {
-    const text = (readout.textContent ?? "")
-      .replaceAll("−", "-")
-      .replace(/^([^.,]*),([^.,]*)$/, "$1.$2");
-    if (text !== readout.textContent) readout.textContent = text;
-  };
-  readout.addEventListener("blur", plain, { capture: true });
-  readout.addEventListener("keydown", (event) => event.key === "Enter" && plain(), {
-    capture: true,
-  });
-}
+  private send(): void {
+    if (this.sending === undefined) return;
+    clearTimeout(this.sending);
+    this.sending = undefined;
+    const { t, k } = this.cell.value;
+    this.tell({
+      _network: writeNetwork(this.network),
+      selection: this.selection.value,
+      loss_step: t,
+      source_step: k,
+    });
+  }
 
-function speak(el: HTMLElement, value: number): void {
-  const handle = el.querySelector(".noUi-handle");
-  handle?.setAttribute("aria-valuetext", threeDigits(value));
-  handle?.setAttribute("title", allDigits(value));
-  const readout = el.querySelector(".widget-readout");
-  // Only when it differs: each change of text is a change of the page, which is being watched.
-  const text = threeDigits(value);
-  if (readout && readout !== document.activeElement && readout.textContent !== text) {
-    readout.textContent = text;
+  /** Set traits of the lab, here and in the kernel. */
+  private tell(traits: Record<string, unknown>): void {
+    this.telling = true;
+    try {
+      for (const [name, value] of Object.entries(traits)) this.model.set(name, value);
+    } finally {
+      this.telling = false;
+    }
+    this.readFocus();
+    if (this.kernel.state.value !== "gone") this.model.save_changes();
   }
 }

@@ -243,6 +243,42 @@ test("a relu's kink between the two evaluations is marked", () => {
   );
 });
 
+test("a kink that a window leaves out is none", () => {
+  const relu = refold(saved("rnn", "relu, bias single"), {
+    hiddenSize: 1,
+    inputSize: 1,
+    seqLen: 2,
+    loss: "sum",
+    lossSteps: "last",
+  });
+  const values = random(relu);
+  for (const leaf in values) values[leaf].fill(leaf.startsWith("weight") ? 1 : 0);
+  values["x"].set([0, 1]);
+  for (const [size, kink, slope] of [
+    [2, 1, 0.5],
+    [1, 0, 0],
+  ]) {
+    const cut = refold(relu, { truncation: { kind: "window", size } });
+    const found = centralDifferences(cut, values, ["x"]);
+    expect([...found.kinks["x"]]).toEqual([kink, 0]);
+    expect(found.values["x"][0]).toBeCloseTo(slope, 8);
+    expect(found.values["x"][1]).toBeCloseTo(1, 8);
+  }
+});
+
+test("what one central difference leaves behind is no kink of the next", () => {
+  const relu = refold(saved("rnn", "relu, bias single"), {
+    hiddenSize: 1,
+    inputSize: 1,
+    seqLen: 3,
+    truncation: { kind: "window", size: 1 },
+  });
+  const values = random(relu);
+  for (const leaf in values) values[leaf].fill(leaf === "weight_ih_l0" ? -1 : 0);
+  values["x"].set([-1, 0, -1]);
+  expect([...centralDifferences(relu, values, ["x"]).kinks["x"]]).toEqual([0, 1, 0]);
+});
+
 describe("refold", () => {
   test("loss steps follow the number of steps", () => {
     const T = rnn.seqLen;

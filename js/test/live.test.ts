@@ -207,6 +207,38 @@ describe("a slider", () => {
   });
 });
 
+describe("a view of the page that moves an entry", () => {
+  test("has all that shows it follow: sliders, marks and views", async () => {
+    await open({ sliders: [SLIDER, TWIN, INPUT], drives: [MARK] });
+    const { revision } = page.live;
+    const before = revision.value;
+    page.live.move("weight_hh_l0", 1, 2.75);
+    expect(shown(page.at("mark"))).toEqual(
+      numbers("gradient[bias_ih_l0]", moved("weight_hh_l0", 1, 2.75)),
+    );
+    for (const id of ["slider", "twin"]) {
+      expect(page.at(id).get("value"), id).toBe(2.75);
+      expect(page.at(id).get("max"), id).toBe(3);
+    }
+    expect(followed(page.at("input"))).toEqual([]);
+    expect(revision.value).toBe(before + 1);
+    page.at("slider").save_changes();
+    expect(page.at("slider").saved).toEqual([]); // they follow, they do not move
+  });
+
+  test("starts the account again", async () => {
+    await open();
+    await vi.advanceTimersByTimeAsync(300);
+    const { account } = page.live.accounting;
+    expect(account.value).not.toBeNull();
+    page.live.move("h0", 0, 0.5);
+    expect(account.value).toBeNull();
+    await vi.advanceTimersByTimeAsync(300);
+    const [gradient] = numbers("gradient[weight_hh_l0[0,0]]", moved("h0", 0, 0.5));
+    expect(account.value?.contributions).toBeCloseTo(gradient, 12);
+  });
+});
+
 describe("a network from the kernel", () => {
   test("brings its exact values", async () => {
     await open({ sliders: [SLIDER], drives: [MARK] });
@@ -248,6 +280,77 @@ describe("a network from the kernel", () => {
     page.lab.set("_network", shorter());
     expect(page.at("last").get("visible")).toBe(false);
     expect(shown(page.at("last"))).toEqual(numbers("gradient[bias_ih_l0]"));
+  });
+});
+
+describe("driven text", () => {
+  const OVER = {
+    weight_ih_l0: [1e200, -1e200, 0, 0],
+    x: [0, 0, 1e200, 1e200, 0, 0],
+  };
+  const TITLE: DriveSpec = {
+    id: "figure",
+    trait: "title",
+    kind: "text",
+    quantity: "contribution[weight_ih_l0]",
+    transform: "limit",
+    text: "up to {}",
+    name: "weight_ih_l0",
+  };
+  const LABEL: DriveSpec = {
+    id: "label",
+    trait: "value",
+    kind: "text",
+    quantity: "value[x[2,0]]",
+    text: "x = {}",
+  };
+
+  test("has its number in place of {}", async () => {
+    await open({ sliders: [INPUT], drives: [LABEL] });
+    page.at("input").set("value", 0.25);
+    expect(page.at("label").get("value")).toBe("x = 0.25");
+  });
+
+  test("says where the numbers overflow, and what is no longer there", async () => {
+    await open({ drives: [TITLE, LABEL] });
+    const title = () => page.at("figure").get("title");
+    expect(title()).toMatch(/^up to [\d.]+$/);
+    page.lab.set("_network", network(OVER));
+    expect(title()).toBe("weight_ih_l0 overflows from t = 2 (step 1)");
+    page.lab.set("_network", shorter());
+    expect(title()).toMatch(/^up to [\d.]+$/);
+    expect(page.at("label").get("value")).toBe("value[x[2,0]] does not exist in this network");
+    page.lab.set("_network", network(moved("x", 4, 0.5)));
+    expect(page.at("label").get("value")).toBe("x = 0.5");
+  });
+
+  test("is not written again when it says the same", async () => {
+    await open({ sliders: [SLIDER], drives: [{ ...TITLE, text: "C[t, k]" }] });
+    const figure = page.at("figure");
+    const count = drawn(figure);
+    page.at("slider").set("value", 1.5);
+    page.lab.set("_network", network({ h0: [0.25, -0.5] }));
+    expect(drawn(figure)).toBe(count);
+    page.lab.set("_network", network(OVER));
+    expect(drawn(figure)).toBe(count + 1);
+    page.lab.set("_network", network({ ...OVER, h0: [0.25, -0.5] }));
+    expect(drawn(figure)).toBe(count + 1);
+  });
+
+  test("goes with the rest of a widget that can be hidden, and is set right", async () => {
+    await open({
+      drives: [
+        { ...LABEL, id: "axis" },
+        { ...LAST, id: "axis" },
+      ],
+    });
+    page.lab.set("_network", shorter());
+    expect(page.at("axis").get("visible")).toBe(false);
+    page.lab.set("_network", network());
+    expect(page.at("axis").get("visible")).toBe(true);
+    page.at("axis").set("value", "mine");
+    await settle();
+    expect(page.at("axis").get("value")).toBe(`x = ${value("x", 4)}`);
   });
 });
 

@@ -5,6 +5,7 @@ import { vi } from "vitest";
 import { programFromJson } from "../src/engine";
 import { Results } from "../src/engine/quantities";
 import lab from "../src/lab";
+import type { LiveLab } from "../src/live";
 import { QUANTITIES } from "./vectors";
 
 interface Listener {
@@ -114,7 +115,7 @@ export type Numbers = Record<string, number[]>;
 /** The network as the kernel sends it, with some leaves changed. */
 export function network(changes: Numbers = {}, program: object = PROGRAM) {
   const values = { ...VALUES, ...changes };
-  return { ...program, values, aliases: { weight_hh_l0: ["flux: Wh", "keras: recurrent_kernel"] } };
+  return { ...program, values };
 }
 
 /** The same network one step shorter. */
@@ -126,7 +127,7 @@ export function shorter(changes: Numbers = {}) {
 
 /** What a quantity should be, computed without the lab. */
 export function numbers(quantity: string, changes: Numbers = {}, json = network(changes)) {
-  const { values, aliases: _, ...program } = json;
+  const { values, ...program } = json;
   const arrays = Object.entries(values).map(([leaf, list]) => [leaf, Float64Array.from(list)]);
   return [
     ...new Results(programFromJson(program), Object.fromEntries(arrays)).quantity(quantity).data,
@@ -154,6 +155,8 @@ export interface DriveSpec {
   readonly trait?: string;
   readonly kind?: string;
   readonly transform?: string;
+  readonly text?: string;
+  readonly name?: string;
 }
 
 export const SLIDER: SliderSpec = { id: "slider", leaf: "weight_hh_l0", index: [0, 1] };
@@ -203,7 +206,9 @@ export class Page {
     connectionStatusChanged: new Emitter(),
   };
   readonly restored = new Emitter();
+  /** The lab's model, and what lives in the page. */
   readonly lab: Model;
+  readonly live: LiveLab;
   private readonly controller = new AbortController();
   private readonly mount: (el: HTMLElement, model: AnyModel) => () => void;
   private readonly registered = new Map<string, Promise<Model>>();
@@ -239,12 +244,17 @@ export class Page {
       _network: options.network ?? network(),
       _sliders: sliderSpecs(specs.sliders),
       _drives: driveSpecs(specs.drives),
+      _aliases: { weight_hh_l0: ["flux: Wh", "keras: recurrent_kernel"] },
       selection: "weight_hh_l0[0,0]",
+      loss_step: 2,
+      source_step: 1,
     });
     for (const id of this.models.keys()) if (!options.late?.includes(id)) this.register(id);
     const { signal } = this.controller;
     const props = { model: proxy(this.lab, this.manager, INITIALIZE), signal };
-    this.mount = lab.initialize(props as InitializeProps).mount;
+    const exports = lab.initialize(props as InitializeProps);
+    this.live = exports.lab;
+    this.mount = exports.mount;
   }
 
   /** A model of the page; what is left out keeps what another spec of the same id gave it. */
@@ -281,8 +291,13 @@ export class Page {
 
   /** Draw the table. */
   table(compare: object = {}): { el: HTMLElement; unmount: () => void } {
+    return this.view("table", { compare });
+  }
+
+  /** Draw a view of a kind, with its own traits. */
+  view(kind: string, traits: object = {}): { el: HTMLElement; unmount: () => void } {
     const el = document.body.appendChild(document.createElement("div"));
-    const view = new Model("table", { compare, _kind: "table" });
+    const view = new Model(kind, { ...traits, _kind: kind });
     return { el, unmount: this.mount(el, proxy(view, this.manager, VIEW)) };
   }
 
@@ -330,6 +345,8 @@ const driveSpecs = (specs: readonly DriveSpec[]) =>
     trait: "color",
     kind: "array",
     transform: "identity",
+    text: "{}",
+    name: "",
     ...rest,
   }));
 

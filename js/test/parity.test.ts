@@ -63,6 +63,7 @@ for (const [file, cases] of Object.entries(VECTORS)) {
       for (const { leaf, entry, ...result } of expected.contributions) {
         expectClose(contribution(swept, leaf, entry), result, `${leaf}[${entry}]`);
       }
+      if (!expected.whole) return;
       const { leaf, ...result } = expected.whole;
       expectClose(contribution(swept, leaf), result, leaf);
     });
@@ -92,8 +93,8 @@ for (const [file, cases] of Object.entries(VECTORS)) {
     });
 
     test("Jacobians", () => {
-      expected.jacobians.forEach((result, block) => {
-        const jacobians = new StateJacobians(trace, block);
+      for (const result of expected.jacobians) {
+        const jacobians = new StateJacobians(trace, result.row);
         const [t, k] = result.ends;
         expectClose(jacobians.at(result.step), result.jacobian, "jacobian");
         expectClose(jacobians.product(t, k), result.product, "product");
@@ -103,7 +104,7 @@ for (const [file, cases] of Object.entries(VECTORS)) {
         for (const [name, part] of Object.entries(result.blocks)) {
           expectClose(blocks[name], part, name);
         }
-      });
+      }
     });
 
     test("central differences", () => {

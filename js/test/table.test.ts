@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { moved, network, numbers, Page, SLIDER, settle, shorter } from "./page";
+import { QUANTITIES } from "./vectors";
 
 const ASKED = 300;
 
@@ -61,9 +62,9 @@ describe("each gradient", () => {
     expect(aliases).toEqual(["flux: Wh", "keras: recurrent_kernel"]);
     const gradient = numbers("gradient[weight_hh_l0]");
     expect(read(cells[1].textContent)).toBeCloseTo(Math.hypot(...gradient), 2);
-    expect(read(cells[3].textContent)).toBeCloseTo(Math.max(...gradient.map(Math.abs)), 2);
-    expect(text('[data-leaf="h0"] td:last-child')).toBe("another shape");
-    expect(text('[data-leaf="x"] td:last-child')).toBe("");
+    expect(read(cells[2].textContent)).toBeCloseTo(Math.max(...gradient.map(Math.abs)), 2);
+    expect(text('[data-leaf="h0"] td:nth-of-type(3)')).toBe("another shape");
+    expect(text('[data-leaf="x"] td:nth-of-type(3)')).toBe("");
   });
 
   test("is listed by its entries: three digits, all of them in the title", async () => {
@@ -79,6 +80,40 @@ describe("each gradient", () => {
         expect(read(found.textContent)).toBe(Number(x.toPrecision(3)));
       });
     }
+  });
+
+  test("is divided into its gates, where there are some", async () => {
+    const gates = (leaf: string) =>
+      [...el.querySelectorAll<HTMLElement>(`[data-leaf="${leaf}"] .rw-gate`)].map((gate) => [
+        gate.textContent,
+        gate.style.gridRow,
+      ]);
+    expect(gates("weight_hh_l0")).toEqual([]);
+    const lstm = QUANTITIES.find(({ name }) => name === "lstm, last step");
+    page.lab.set("_network", { ...lstm?.program, values: lstm?.values });
+    await settle();
+    expect(gates("weight_hh_l0")).toEqual([
+      ["i", "1 / span 1"],
+      ["f", "2 / span 1"],
+      ["g", "3 / span 1"],
+      ["o", "4 / span 1"],
+    ]);
+    expect(gates("bias_hh_l0").map(([gate]) => gate)).toEqual(["i", "f", "g", "o"]);
+    expect(gates("readout.weight")).toEqual([]);
+    expect(gates("x")).toEqual([]);
+    const gru = QUANTITIES.find(({ name }) => name === "gru, chunk");
+    page.lab.set("_network", { ...gru?.program, values: gru?.values });
+    await settle();
+    expect(gates("weight_ih_l0")).toEqual([
+      ["r", "1 / span 2"],
+      ["z", "3 / span 2"],
+      ["n", "5 / span 2"],
+    ]);
+    expect(gates("bias_ih_l0").map(([, row]) => row)).toEqual([
+      "1 / span 1",
+      "2 / span 1",
+      "3 / span 1",
+    ]);
   });
 
   test("follows sliders and the kernel", async () => {
@@ -98,22 +133,23 @@ describe("each gradient", () => {
     const long = { x: Array(146).fill(0.5), v: Array(146).fill(0.1) };
     page.lab.set("_network", network(long, { ...program, loss_steps: [72] }));
     await settle();
-    expect(text('[data-leaf="x"] td:nth-of-type(3)')).toContain("73 × 2 entries, too many to list");
+    expect(text('[data-leaf="x"] td:last-child')).toContain("73 × 2 entries, too many to list");
   });
 });
 
 describe("an overflow", () => {
   test.each([
-    ["at t = 2 (step 1)", { weight_ih_l0: [1e200, -1e200, 0, 0], x: [0, 0, 1e200, 1e200, 0, 0] }],
+    ["from t = 2 (step 1)", { weight_ih_l0: [1e200, -1e200, 0, 0], x: [0, 0, 1e200, 1e200, 0, 0] }],
     [
       "on the way back",
       { weight_ih_l0: [0, 0, 0, 0], x: Array(6).fill(1e200), v: Array(6).fill(1e200) },
     ],
-  ])("is told %s", async (where, changes) => {
-    expect(text(".rw-notice")).toBeUndefined();
+  ])("is told %s, in the caption's place", async (where, changes) => {
+    expect(text("caption")).toContain("Which gradient is which");
     page.lab.set("_network", network(changes));
     await settle();
-    expect(text(".rw-notice") ?? "").toContain(where);
+    expect(text("caption")).toContain(`Overflow ${where}`);
+    expect(el.querySelector(".rw-notice")).toBeNull();
   });
 });
 
@@ -146,7 +182,7 @@ describe("the account", () => {
   const ENTRY = "gradient[weight_hh_l0[0,0]]";
 
   test("waits until nothing moves", async () => {
-    expect(text(".rw-moving")).toContain("does it add up?");
+    expect(text(".rw-moving")).toContain("Does it add up?");
     await vi.advanceTimersByTimeAsync(200);
     page.at("slider").set("value", 1.5);
     await vi.advanceTimersByTimeAsync(200);
@@ -157,12 +193,23 @@ describe("the account", () => {
     expect(page.sent("confirm")).toHaveLength(1);
   });
 
-  test("is withdrawn as soon as something moves", async () => {
+  test("stays in place without its verdicts while something moves", async () => {
+    const rows = () => el.querySelectorAll("[data-witness]").length;
+    expect([rows(), line("contributions"), line("worst")]).toEqual([4, ["", "…"], ["", "…"]]);
     await vi.advanceTimersByTimeAsync(ASKED);
-    expect(el.querySelector("[data-witness]")).not.toBeNull();
+    page.answer();
+    await settle();
+    expect(line("worst")[1]).toMatch(/✓$/);
+    const [sum] = line("contributions");
     page.at("slider").set("value", 1.5);
     await settle();
-    expect(el.querySelector("[data-witness]")).toBeNull();
+    expect(line("contributions")).toEqual([sum, "…"]);
+    for (const witness of ["autograd", "differences", "worst"]) expect(line(witness)[1]).toBe("…");
+    expect(el.querySelector(".rw-moving")?.getAttribute("aria-busy")).toBe("true");
+    expect(rows()).toBe(4);
+    await vi.advanceTimersByTimeAsync(ASKED);
+    expect(line("contributions")[0]).not.toBe(sum);
+    expect(el.querySelector("[aria-busy=true]")).toBeNull();
   });
 
   test("has the sum of contributions and central differences, then torch's word", async () => {
@@ -257,9 +304,12 @@ describe("the account", () => {
     expect(text("[data-witness=contributions] th")).toBe("sum of all C[t, k] of bias_ih_l0[1]");
     const [gradient] = numbers("gradient[bias_ih_l0[1]]");
     expect(full(el.querySelector("[data-witness=contributions] td"))).toBeCloseTo(gradient, 14);
+    entry("bias_ih_l0[0]").click();
+    await settle(); // the numbers that are still there are those of the earlier entry
+    expect(text("[data-witness=contributions] th")).toBe("sum of all C[t, k] of bias_ih_l0[1]");
   });
 
-  test("is silent about an entry that has vanished", async () => {
+  test("turns to another entry when the selected one has vanished", async () => {
     page.lab.set("selection", "weight_hh_l0[1,1]");
     const { weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, x, h0, v } = network().values;
     const one = {
@@ -271,10 +321,12 @@ describe("the account", () => {
       v: v.slice(0, 3),
       x,
     };
-    const { values: _, aliases: __, ...program } = network();
+    const { values: _, ...program } = network();
     page.lab.set("_network", network(one, { ...program, hidden_size: 1 }));
     await vi.advanceTimersByTimeAsync(ASKED);
-    expect(el.querySelector(".rw-moving")).not.toBeNull();
+    expect(el.querySelector('[data-witness="contributions"] th')?.textContent).toContain(
+      "weight_hh_l0[0,0]",
+    );
   });
 });
 

@@ -2,6 +2,7 @@
 /** The test vectors that `tests/parity/vectors.py` writes, by file name. */
 
 import type { Changes } from "../src/engine";
+import type { Said } from "../src/transforms";
 
 /** Numbers, row by row, and the largest absolute product summed to make them. */
 export interface Result {
@@ -20,7 +21,7 @@ export interface Case {
   states: Record<string, Result>[];
   gradients: Record<string, Result>;
   contributions: (Result & { leaf: string; entry: number[] })[];
-  whole: Result & { leaf: string };
+  whole: (Result & { leaf: string }) | null;
   adjoints: Record<string, Result>;
   terms: {
     leaf: string;
@@ -34,7 +35,9 @@ export interface Case {
     factors: Result;
     numbers: Result;
   } | null;
+  /** Of some or all layers and directions. */
   jacobians: {
+    row: number;
     step: number;
     jacobian: Result;
     blocks: Record<string, Result>;
@@ -62,17 +65,22 @@ export interface QuantityCase {
   program: object;
   values: Record<string, number[]>;
   quantities: (Result & { text: string; shape: number[] })[];
-  refused: { text: string; near?: string }[];
+  refused: { text: string; message: string }[];
 }
 
 /** The lab's rules: numbers and what each transform makes of them; slider reports (report, exact,
  * low, high, step) and whether they are only snapped; ranges (low, high), a value, and the range
- * grown to hold it; numbers and their short text. */
+ * grown to hold it; numbers and their short text; and what driven text says of networks. */
 export interface Rules {
   transforms: Record<string, Written[]>[];
   snaps: [Written, number, number, number, number | null, boolean][];
   ranges: [number, number, number, number, number][];
   shortNumbers: [Written, string][];
+  said: {
+    program: object;
+    values: Record<string, number[]>;
+    drives: (Said & { said: string })[];
+  }[];
 }
 
 const lab = import.meta.glob<object[]>("../../tests/parity/vectors/lab/*.json", {

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from .forward import BlockTrace, ForwardPass, matrix_rows
+from .forward import BlockTrace, ForwardPass, cut_mask, matrix_rows
 from .ops import OPS, Array, Partial, pull
-from .program import Program, Truncation
+from .program import Program
 from .template import INPUTS
 
 
@@ -156,22 +155,6 @@ def _hand_down(
         part = adjoint[..., start : start + width]
         reaching[source] = reaching[source] + part if source in reaching else part
         start += width
-
-
-@lru_cache(maxsize=64)
-def cut_mask(
-    truncation: Truncation | None, rows: tuple[int, ...], steps: int, reverse: bool
-) -> Array | None:
-    """(T, L, 1) of 1 and 0: whether a loss step still reaches the state that each step reads."""
-    if truncation is None:
-        return None
-    shift = 1 if reverse else -1
-    kept = []
-    for k in range(steps):
-        before = k + shift
-        initial = before in (-1, steps)
-        kept.append([[not truncation.cuts(k, before, t, initial)] for t in rows])
-    return np.array(kept, dtype=float)
 
 
 def _sweep_block(

@@ -155,14 +155,37 @@ def unary(op: str, a: Expr) -> Expr:
 
 
 def concat(*parts: Expr) -> Expr:
-    """Join vectors end to end."""
+    """Join vectors end to end.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> @rw.cell(params={"W": ("H", "I+H")})
+    ... def joined(p, x, h):
+    ...     return p.W @ rw.ops.concat(x, h)
+    >>> net = rw.custom(joined, 1, 1, 2).replace(W_l0=[[1, 10]], x=[[3], [4]])
+    >>> net.forward().hidden[:, 0]
+    array([ 0.,  3., 34.])
+    """
     if not parts or not all(isinstance(part, Expr) for part in parts):
         raise TypeError("rw.ops.concat takes one or more expressions of the cell")
     return parts[0]._apply("concat", *parts)
 
 
 def chunk(a: Expr, count: int) -> tuple[Expr, ...]:
-    """Split a vector, or the rows of a parameter matrix, into equal parts, like `torch.chunk`."""
+    """Split a vector, or the rows of a parameter matrix, into equal parts, like `torch.chunk`.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> @rw.cell(params={"W": ("2*H", "I")})
+    ... def product(p, x, h):
+    ...     a, b = rw.ops.chunk(p.W @ x, 2)
+    ...     return a * b
+    >>> net = rw.custom(product, 1, 1, 2).replace(W_l0=[[2], [5]], x=[[1], [3]])
+    >>> net.forward()["h"][:, 0]
+    array([10., 90.])
+    """
     if not isinstance(a, Expr):
         raise TypeError(f"rw.ops.chunk takes an expression of the cell, not {type(a).__name__}")
     if a._rows is not None:

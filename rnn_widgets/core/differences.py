@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .forward import ForwardPass, forward
 from .ops import Array
-from .program import Block, Program
+from .program import Program
 
 STEP = float(np.cbrt(np.finfo(float).eps))
 
@@ -68,28 +69,24 @@ def central_differences(
 
 def _loss(program: Program, values: Mapping[str, Array], base: ForwardPass) -> tuple[float, bytes]:
     """The loss with cut states held, and which relus are active."""
-    truncation = program.truncation
-    if truncation is None:
-        trace = forward(program, values)
-        return float(trace.losses.sum()), _active(trace)
-    total, signs = 0.0, b""
-    windows = program.loss_steps if truncation.kind == "window" else (None,)
-    for loss_step in windows:
-
-        def cut(block: Block, k: int, t: int = loss_step or 0) -> bool:
-            before = block.previous(k)
-            return truncation.cuts(k, before, t, before in (-1, program.seq_len))
-
-        trace = forward(program, values, base, cut)
-        total += float(trace.losses.sum() if loss_step is None else trace.losses[loss_step])
-        signs += _active(trace)
-    return total, signs
+    trace = forward(program, values, base)
+    return float(trace.losses.sum()), _active(program, trace)
 
 
-def _active(trace: ForwardPass) -> bytes:
+def _active(program: Program, trace: ForwardPass) -> bytes:
+    reached = _reached(program)
     return b"".join(
-        np.packbits(array > 0).tobytes()
+        np.packbits(array[reached] > 0).tobytes()
         for block in trace.blocks
         for node, array in zip(block.block.template.nodes, block.nodes, strict=True)
         if node.op == "relu"
     )
+
+
+def _reached(program: Program) -> Any:
+    """The rows that a window lets each step be part of, (T, L); all where there is none."""
+    cut = program.truncation
+    if cut is None or cut.kind == "chunk":
+        return ...
+    lag = np.subtract.outer(range(program.seq_len), program.loss_steps)
+    return (np.abs(lag) < cut.size) & (program.bidirectional | (lag <= 0))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .ops import OPS, Array
-from .program import Block, Program
+from .program import Block, Program, Truncation
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class BlockTrace:
 
     ``nodes[i]`` is node i at all steps, shape (T, n); a parameter's is its leaf. ``states`` maps
     each state to (T+1, H): in forward order of time with the initial state first, or, in a reverse
-    direction, last.
+    direction, last. In a pass with a row per loss step, both have an axis of L rows before the
+    last.
     """
 
     block: Block
@@ -49,14 +52,24 @@ class ForwardPass:
         return _joined(sources, values, self.blocks)
 
 
-Cut = Callable[[Block, int], bool]
+@lru_cache(maxsize=64)
+def cut_mask(
+    truncation: Truncation | None, rows: tuple[int, ...], steps: int, reverse: bool
+) -> Array | None:
+    """(T, L, 1) of 1 and 0: whether a loss step still reaches the state that each step reads."""
+    if truncation is None:
+        return None
+    shift = 1 if reverse else -1
+    kept = []
+    for k in range(steps):
+        before = k + shift
+        initial = before in (-1, steps)
+        kept.append([[not truncation.cuts(k, before, t, initial)] for t in rows])
+    return np.array(kept, dtype=float)
 
 
 def forward(
-    program: Program,
-    values: Mapping[str, Array],
-    base: ForwardPass | None = None,
-    cut: Cut | None = None,
+    program: Program, values: Mapping[str, Array], base: ForwardPass | None = None
 ) -> ForwardPass:
     """Evaluate a program.
 
@@ -65,15 +78,17 @@ def forward(
     program : Program
     values : dict
         Every leaf; cross-entropy targets as classes.
-    base, cut : optional
-        Where ``cut(block, step)`` holds, step reads its previous state from ``base`` instead of
-        from the step before: what a central difference of a truncated gradient needs.
+    base : ForwardPass, optional
+        Under truncation every loss step then has a row of its own, in which the states that it is
+        cut from are those of ``base``: what a central difference of a truncated gradient needs.
 
     Returns
     -------
     ForwardPass
     """
     traces: list[BlockTrace] = []
+    steps, chosen = program.seq_len, program.loss_steps
+    rows = (len(chosen),) if base is not None and program.truncation else ()
     with np.errstate(all="ignore"):
         for i, block in enumerate(program.blocks):
             inputs = {
@@ -82,12 +97,12 @@ def forward(
                 else _joined(source, values, traces)
                 for slot, source in block.sources.items()
             }
-            held = base.blocks[i] if base is not None else None
-            traces.append(_run(block, inputs, values, program.seq_len, held, cut))
-        per_step = traces[-1].output[:, 0]
-        losses = np.zeros(program.seq_len)
-        chosen = list(program.loss_steps)
-        losses[chosen] = program.loss_weight * per_step[chosen]
+            mask = cut_mask(program.truncation, chosen, steps, block.reverse)
+            held = None if base is None or mask is None else (base.blocks[i], mask > 0)
+            traces.append(_run(block, inputs, values, steps, rows, held))
+        losses = np.zeros(steps)
+        own: Any = (chosen, *map(range, rows), 0)  # of each loss step its own row
+        losses[list(chosen)] = program.loss_weight * traces[-1].output[own]
     return ForwardPass(tuple(traces), losses)
 
 
@@ -114,12 +129,12 @@ def _run(
     inputs: Mapping[str, Array],
     values: Mapping[str, Array],
     steps: int,
-    held: BlockTrace | None,
-    cut: Cut | None,
+    rows: tuple[int, ...],
+    held: tuple[BlockTrace, NDArray[np.bool_]] | None,
 ) -> BlockTrace:
     template, attrs = block.template, block.attrs
     before, after = (slice(1, None), slice(-1)) if block.reverse else (slice(-1), slice(1, None))
-    states = {s: np.empty((steps + 1, block.sizes["H"])) for s in template.states}
+    states = {s: np.empty((steps + 1, *rows, block.sizes["H"])) for s in template.states}
     results: dict[int, Array] = {}
     for state, out in zip(template.states, template.outputs, strict=False):
         states[state][steps if block.reverse else 0] = initial_state(block, state, values)
@@ -127,19 +142,24 @@ def _run(
 
     nodes: list[Array] = []
     in_loop: list[int] = []
+    calls: list[tuple[Callable[..., None], list[tuple[Any, ...]]]] = []
     for i, node in enumerate(template.nodes):
         if node.op == "input":
             slot = node.attrs["slot"]
-            array = states[slot][before] if slot in states else inputs[slot]
+            array = states[slot][before] if slot in states else _in_rows(inputs[slot], rows)
+            if slot in states and held is not None:
+                base, kept = held
+                own, array = array, np.array(_in_rows(base.states[slot][before], rows))
+                calls.append((_keep, list(zip(array, own, kept, strict=True))))
         elif node.op == "param":
             array = values[block.leaves[node.attrs["param"]]]
             if array.ndim == 1:
-                array = np.broadcast_to(array, (steps, array.size))
-        elif node.op == "slice" and i not in results and cut is None:  # a view needs no work
-            array = nodes[node.args[0]][:, attrs[i]["start"] : attrs[i]["stop"]]
+                array = np.broadcast_to(array, (steps, *rows, array.size))
+        elif node.op == "slice" and i not in results:  # a view needs no work
+            array = nodes[node.args[0]][..., attrs[i]["start"] : attrs[i]["stop"]]
         else:
             width = node.shape[0].value(block.sizes)
-            array = results[i] if i in results else np.empty((steps, width))
+            array = results[i] if i in results else np.empty((steps, *rows, width))
             if template.dynamic[i]:
                 in_loop.append(i)
             else:
@@ -149,30 +169,32 @@ def _run(
                 OPS[node.op].value(array, attrs[i], *args)
         nodes.append(array)
 
-    rows: dict[int, list[Array]] = {}
+    by_step: dict[int, list[Array]] = {}
     for i in in_loop:
         node = template.nodes[i]
         for a in (i, *node.args):
-            if a not in rows:
+            if a not in by_step:
                 matrix = template.nodes[a].op == "param" and nodes[a].ndim == 2
-                rows[a] = [] if matrix and node.op == "matvec" else list(nodes[a])
-    if cut is not None and held is not None:
-        for state in template.states:
-            index = template.slot(state)
-            for k in range(steps):
-                if index in rows and cut(block, k):
-                    rows[index][k] = held.states[state][before][k]
-    calls = []
-    for i in in_loop:
-        node = template.nodes[i]
-        args_rows = [rows[a] for a in node.args]
+                by_step[a] = [] if matrix and node.op == "matvec" else list(nodes[a])
+        operands = [by_step[a] for a in node.args]
         if node.op == "matvec":
-            args_rows[0] = [matrix_rows(nodes[node.args[0]], attrs[i])] * steps
-        calls.append((OPS[node.op].value, list(zip(rows[i], repeat(attrs[i]), *args_rows))))
+            operands[0] = [matrix_rows(nodes[node.args[0]], attrs[i])] * steps
+        calls.append((OPS[node.op].value, list(zip(by_step[i], repeat(attrs[i]), *operands))))
     for k in block.order(steps):
-        for value, by_step in calls:
-            value(*by_step[k])
+        for value, at_step in calls:
+            value(*at_step[k])
     return BlockTrace(block, tuple(nodes), states)
+
+
+def _in_rows(array: Array, rows: tuple[int, ...]) -> Array:
+    """(T, n) to (T, L, n), the same in every row."""
+    if array.ndim == 2 + len(rows):
+        return array
+    return np.broadcast_to(array[:, None], (len(array), *rows, array.shape[1]))
+
+
+def _keep(held: Array, own: Array, kept: NDArray[np.bool_]) -> None:
+    np.copyto(held, own, where=kept)
 
 
 def matrix_rows(matrix: Array, attrs: Mapping[str, Any]) -> Array:

@@ -32,6 +32,15 @@ class Gradients(Mapping[object, Array]):
     A mapping from leaf name to ∂L/∂leaf. ``g["weight_hh_l0"]`` is PyTorch's name;
     ``g["recurrent_kernel"]`` and ``g["Wh"]`` answer as Keras and Flux store that parameter; and
     ``g[parameter]`` finds the gradient of the very object that a network was made from.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> net = rw.rnn(2, 1, 1, nonlinearity="identity", bias=False, loss="sum")
+    >>> gradients = net.replace(x=[[3, 4]]).gradients()
+    >>> gradients["weight_ih_l0"], gradients["kernel"]
+    (array([[3., 4.]]), array([[3.],
+           [4.]]))
     """
 
     def __init__(

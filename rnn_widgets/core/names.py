@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .program import Program
 
+_WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*")
 _ENTRY = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:\[([^\[\]]*)\])?\s*")
 
 
@@ -62,6 +63,21 @@ def parse_parameter(text: object, program: Program) -> tuple[str, tuple[int, ...
     return parse_entry(text, program.parameters)
 
 
+def parse_parameter_entry(text: object, program: Program) -> tuple[str, tuple[int, ...]]:
+    """Read one entry of a parameter; the whole parameter is not enough.
+
+    Raises
+    ------
+    KeyError, IndexError, ValueError
+        As for `parse_parameter`.
+    """
+    name, index = parse_parameter(text, program)
+    if not index:
+        example = first_entry(name, program.parameters[name])
+        raise ValueError(f"name one entry of {name}, for example {example}")
+    return name, index
+
+
 def parse_entry(text: object, leaves: Mapping[str, tuple[int, ...]]) -> tuple[str, tuple[int, ...]]:
     """Read an entry such as ``"weight_hh_l0[0,1]"``.
 
@@ -94,13 +110,18 @@ def parse_entry(text: object, leaves: Mapping[str, tuple[int, ...]]) -> tuple[st
     if brackets is None:
         return name, ()
     shape = leaves[name]
-    try:
-        index = tuple(int(part) for part in brackets.split(","))
-    except ValueError:
-        raise ValueError(f"an index is made of whole numbers, not [{brackets}]") from None
+    index = whole_numbers(brackets)
+    if index is None:
+        raise ValueError(f"an index is made of whole numbers, not [{brackets}]")
     if len(index) != len(shape) or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
         ranges = ", ".join(f"0 to {n - 1}" for n in shape)
         raise IndexError(
             f"{name} has shape {shape}: its index runs over {ranges}, not [{brackets}]"
         )
     return name, index
+
+
+def whole_numbers(text: str) -> tuple[int, ...] | None:
+    """The whole numbers between commas; None if there is anything else."""
+    parts = text.split(",")
+    return tuple(map(int, parts)) if all(map(_WHOLE.fullmatch, parts)) else None

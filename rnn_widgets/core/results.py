@@ -25,6 +25,17 @@ class Trace(Mapping[str, Array]):
 
     Each value has shape (T, n), with several layers or directions (layers·directions, T, n);
     dimensionless, as is everything else here.
+
+    Examples
+    --------
+    A GRU without weights opens its gates half way, and forgets half of its state at every step:
+
+    >>> import numpy as np, rnn_widgets as rw
+    >>> net = rw.gru(1, 1, 3, bias=False)
+    >>> net = net.replace(weight_ih_l0=np.zeros((3, 1)), weight_hh_l0=np.zeros((3, 1)), h0=[8])
+    >>> trace = net.forward()
+    >>> trace.hidden[:, 0], trace["z"][:, 0]
+    (array([8., 4., 2., 1.]), array([0.5, 0.5, 0.5]))
     """
 
     def __init__(self, program: Program, forward: ForwardPass) -> None:
@@ -105,6 +116,16 @@ class StateAdjoints:
 
     ``total`` is autograd's ∂L/∂state_t; ``direct`` is what reaches it except through this layer's
     own next step; ``carried`` is the rest.
+
+    Examples
+    --------
+    With h_t = 2 h_{t−1} and L = h_1 + h_2, the state h_1 gets 1 directly and 2 through h_2:
+
+    >>> import rnn_widgets as rw
+    >>> net = rw.rnn(1, 1, 2, nonlinearity="identity", bias=False, loss="sum")
+    >>> adjoints = net.replace(weight_hh_l0=[[2]]).adjoints()
+    >>> adjoints.direct[0], adjoints.carried[0], adjoints.total[0]
+    (array([1.]), array([2.]), array([3.]))
     """
 
     def __init__(self, direct: Array, total: Array) -> None:
@@ -131,7 +152,19 @@ class StateAdjoints:
 
 
 class Adjoints(StateAdjoints):
-    """Adjoints of the hidden state; ``cell`` has those of an LSTM's cell, else None."""
+    """Adjoints of the hidden state; ``cell`` has those of an LSTM's cell, else None.
+
+    Examples
+    --------
+    An LSTM without weights reads half of its cell and keeps half of it for the next step:
+
+    >>> import numpy as np, rnn_widgets as rw
+    >>> net = rw.lstm(1, 1, 2, bias=False).replace(v=[[0], [1]])
+    >>> net = net.replace(weight_ih_l0=np.zeros((4, 1)), weight_hh_l0=np.zeros((4, 1)))
+    >>> cell = net.adjoints().cell
+    >>> cell.direct[:, 0], cell.carried[:, 0]
+    (array([0. , 0.5]), array([0.25, 0.  ]))
+    """
 
     def __init__(self, direct: Array, total: Array, cell: StateAdjoints | None = None) -> None:
         super().__init__(direct, total)
@@ -177,6 +210,17 @@ class Contributions(Mapping[str, Array]):
 
     ``C[t, k]`` is the derivative of loss term L_t with only step k's copy of the parameter left
     free. ``arrays`` are kept without a copy, so they must be the caller's to give away.
+
+    Examples
+    --------
+    With h_t = x_t + 2 h_{t−1} and L = h_1 + h_2, step 1 serves L_1 once and L_2 twice:
+
+    >>> import rnn_widgets as rw
+    >>> net = rw.rnn(1, 1, 2, nonlinearity="identity", bias=False, loss="sum")
+    >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [1]])
+    >>> net.contributions()["weight_ih_l0"][..., 0, 0]
+    array([[1., 0.],
+           [2., 1.]])
     """
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
@@ -195,17 +239,44 @@ class Contributions(Mapping[str, Array]):
 
     @np.errstate(all="ignore")
     def by_loss(self, name: str) -> Array:
-        """Gradient of each loss step, Σ_k C[t, k]: (T, *shape)."""
+        """Gradient of each loss step, Σ_k C[t, k]: (T, *shape).
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [1], [1]])
+        >>> net.contributions().by_loss("weight_ih_l0")[:, 0, 0]
+        array([1., 3., 7.])
+        """
         return frozen(self[name].sum(1))
 
     @np.errstate(all="ignore")
     def by_source(self, name: str) -> Array:
-        """What using the parameter at each step is worth, Σ_t C[t, k]: (T, *shape)."""
+        """What using the parameter at each step is worth, Σ_t C[t, k]: (T, *shape).
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [1], [1]])
+        >>> net.contributions().by_source("weight_ih_l0")[:, 0, 0]
+        array([7., 3., 1.])
+        """
         return frozen(self[name].sum(0))
 
     @np.errstate(all="ignore")
     def by_lag(self, name: str) -> Array:
-        """What each distance |t − k| adds to the gradient: (T, *shape)."""
+        """What each distance |t − k| adds to the gradient: (T, *shape).
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [1], [1]])
+        >>> net.contributions().by_lag("weight_ih_l0")[:, 0, 0]
+        array([3., 4., 4.])
+        """
         array = self[name]
         result = np.zeros(array.shape[1:])
         for t in range(len(array)):
@@ -214,7 +285,17 @@ class Contributions(Mapping[str, Array]):
         return frozen(result)
 
     def norm(self, name: str) -> Array:
-        """Frobenius norm of every C[t, k]: (T, T)."""
+        """Frobenius norm of every C[t, k]: (T, T).
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(2, 1, 2, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_hh_l0=[[2]], x=[[3, 4], [0, 0]])
+        >>> net.contributions().norm("weight_ih_l0")
+        array([[ 5.,  0.],
+               [10.,  0.]])
+        """
         array = self[name]
         return frozen(norms(array, tuple(range(2, array.ndim))))
 

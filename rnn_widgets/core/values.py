@@ -10,7 +10,7 @@ import numpy as np
 from .frozen import frozen
 from .names import UnknownNameError, unknown
 from .ops import Array
-from .program import LOSSES, Program
+from .program import LOSSES, Program, Truncation
 
 
 class Values(Mapping[str, Array]):
@@ -127,6 +127,23 @@ def loss_kind(value: Any) -> str:
         Naming them.
     """
     return str(choice("loss", value, LOSSES))
+
+
+def truncation(window: Any, chunk: Any) -> Truncation | None:
+    """A truncation by a window or by chunks; None if neither is given.
+
+    Raises
+    ------
+    TypeError
+        If both are given, or not a whole number.
+    ValueError
+        If it is less than 1.
+    """
+    if window is not None and chunk is not None:
+        raise TypeError("truncate by a window or by chunks, not both")
+    if window is not None:
+        return Truncation("window", size("window", window))
+    return None if chunk is None else Truncation("chunk", size("chunk", chunk))
 
 
 def array(name: str, value: Any) -> Array:

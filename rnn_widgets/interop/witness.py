@@ -110,6 +110,18 @@ class Report:
     -----
     Agreement means: with autograd within 1e-12 of the scale, with central differences within 1e-6
     of the scale plus their resolution, all numbers finite.
+
+    Examples
+    --------
+    With h_t = x_t + 2 h_{t−1} and L = h_1 + h_2 + h_3, a window of 2 leaves out 4 = 2², what step 1
+    does for L_3:
+
+    >>> import rnn_widgets as rw
+    >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+    >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [1], [1]])
+    >>> report = net.truncate(window=2).check()
+    >>> bool(report), report.autograd["weight_ih_l0"], report.bias["weight_ih_l0"]
+    (True, array([[7.]]), array([[4.]]))
     """
 
     contributions: dict[str, Array]

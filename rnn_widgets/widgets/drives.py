@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,10 @@ from rnn_widgets.core.values import choice
 from rnn_widgets.network import Network
 from rnn_widgets.quantities import evaluate, parse
 
-TRANSFORMS = (
-    "identity",
-    "finite",
-    "floored",
-    "limit",
-    "minus_limit",
-    "stack_bottom",
-    "stack_top",
-    "decade_below",
-    "decade_above",
-    "decades",
-)
+from .transforms import TRANSFORMS, transformed
 
-MOST_TICKS = 6
-MOST_HEIGHT = 1e300  # an axis as long as a float can be has infinitely many ticks
-# Ends of scales go up this ladder, so that they stand still while numbers move a little.
-RUNGS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+LEASE_SECONDS = 12.0  # the page renews it every 4 seconds
+FOCUS = "[selection]"  # in a quantity, the entry in focus
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +34,9 @@ class Drive:
     for a logarithmic one, ``floored`` takes absolute values, with 0 at the axis's bottom and what
     is not finite at its top, ``decade_below`` and ``decade_above`` are those ends, and ``decades``
     the powers of ten to label.
+
+    ``text`` is what a trait of text says, "{}" standing for the number. With a ``name`` it is a
+    title, which says by that name when there are no numbers to look at.
     """
 
     widget: Widget
@@ -54,6 +44,8 @@ class Drive:
     quantity: str
     kind: str
     transform: str = "identity"
+    text: str = "{}"
+    name: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with the widget itself, for the browser."""
@@ -63,28 +55,119 @@ class Drive:
             "quantity": self.quantity,
             "kind": self.kind,
             "transform": self.transform,
+            "text": self.text,
+            "name": self.name,
         }
 
+    def focused(self, selection: str) -> Drive:
+        """The drive with the entry in focus where its words say "selection"."""
+        if FOCUS not in self.quantity:
+            return self
+        words = {
+            field: getattr(self, field).replace("selection", selection)
+            for field in ("quantity", "text", "name")
+        }
+        return replace(self, **words)
+
     def exists(self, net: Network) -> bool:
-        """Whether the quantity exists in a network (an entry can vanish when sizes change)."""
+        """Whether a network has the quantity: an entry can vanish when sizes change."""
         try:
-            parse(self.quantity, net)
+            self._numbers(net)
         except (KeyError, IndexError, ValueError):
             return False
         return True
 
     def value(self, net: Network) -> Any:
-        """What the trait is to hold."""
-        numbers = transformed(evaluate(parse(self.quantity, net), net), self.transform)
+        """What the trait is to hold; where the quantity does not exist, only text has an answer."""
+        if self.kind == "text":
+            return self._said(net)
+        numbers = transformed(self._numbers(net), self.transform)
         if self.kind == "array":
             return numbers
-        if self.kind == "list":
-            return numbers.tolist()
-        return float(numbers) if self.kind == "number" else f"{float(numbers):.4g}"
+        return numbers.tolist() if self.kind == "list" else float(numbers)
+
+    def _numbers(self, net: Network) -> Array:
+        return evaluate(parse(self.quantity, net), net)
+
+    def _said(self, net: Network) -> str:
+        if not self.exists(net):
+            return f"{self.name or self.quantity} does not exist in this network"
+        numbers = self._numbers(net)
+        if self.name and not np.isfinite(numbers).all():
+            return f"{self.name} overflows {_overflow(net.forward().overflow)}"
+        return self.text.replace("{}", f"{float(transformed(numbers, self.transform)):.4g}")
 
 
-def make(widget: Widget, trait: str, quantity: str, transform: str, net: Network) -> Drive:
-    """A validated drive.
+class Drives:
+    """The drives of a lab, which Python writes unless a browser does."""
+
+    def __init__(self) -> None:
+        self._drives: list[Drive] = []
+        self._attached_until = 0.0
+
+    def make(
+        self,
+        widget: Widget,
+        trait: str,
+        quantity: str,
+        transform: str,
+        text: str,
+        name: str,
+        *,
+        net: Network,
+        selection: str,
+    ) -> None:
+        """Show a quantity in a trait, in place of what it showed; refusals are those of `valid`."""
+        drive = Drive(widget, trait, quantity, "", transform, text, name)
+        shown = valid(drive.focused(selection), net)
+        drive = replace(drive, kind=shown.kind)
+        setattr(widget, trait, shown.value(net))
+        others = [d for d in self._drives if (d.widget, d.trait) != (widget, trait)]
+        self._drives = [*others, drive]
+
+    def leave_to_browser(self) -> None:
+        """A browser draws: let it, for as long as it says so time and again."""
+        self._attached_until = time.monotonic() + LEASE_SECONDS
+
+    def take_over(self, net: Network, selection: str) -> None:
+        """The browser has gone."""
+        self._attached_until = 0.0
+        self.refresh(net, selection)
+
+    def refresh(self, net: Network, selection: str) -> None:
+        """Bring every trait up to date, unless a browser does.
+
+        A widget one of whose quantities does not exist is hidden if it can be, and text says so.
+        """
+        if time.monotonic() < self._attached_until:
+            return
+        for widget in dict.fromkeys(drive.widget for drive in self._drives):
+            mine = [d.focused(selection) for d in self._drives if d.widget is widget]
+            complete = all(drive.exists(net) for drive in mine)
+            # Together: a browser's map checks its rows against its colours, a slider its value
+            # against its range.
+            with widget.hold_sync(), widget.hold_trait_notifications():
+                for drive in mine:
+                    if complete or drive.kind == "text":
+                        setattr(widget, drive.trait, drive.value(net))
+                if "visible" in widget.keys:
+                    widget.visible = complete
+
+    def forget(self, widget: Widget) -> None:
+        """Show nothing in a widget any more."""
+        self._drives = [drive for drive in self._drives if drive.widget is not widget]
+
+    def clear(self) -> None:
+        """Show nothing anywhere."""
+        self._drives.clear()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain data with the widgets themselves, for the browser."""
+        return [drive.to_json() for drive in self._drives]
+
+
+def valid(drive: Drive, net: Network) -> Drive:
+    """The drive with its kind.
 
     Raises
     ------
@@ -93,12 +176,13 @@ def make(widget: Widget, trait: str, quantity: str, transform: str, net: Network
     KeyError, IndexError, ValueError
         If there is no such trait or quantity, naming the nearest.
     """
+    widget, trait, quantity = drive.widget, drive.trait, drive.quantity
     if not isinstance(widget, Widget):
         raise TypeError(f"drive needs a widget or bqplot mark, not {type(widget).__name__}")
     if trait not in widget.keys:
         raise unknown(f"trait of {type(widget).__name__}", trait, widget.keys)
-    choice("transform", transform, TRANSFORMS)
-    rank = transformed(evaluate(parse(quantity, net), net), transform).ndim
+    choice("transform", drive.transform, TRANSFORMS)
+    rank = transformed(evaluate(parse(quantity, net), net), drive.transform).ndim
     kind = _kind(widget.traits()[trait])
     if kind is None:
         raise TypeError(
@@ -114,7 +198,7 @@ def make(widget: Widget, trait: str, quantity: str, transform: str, net: Network
         raise TypeError(
             f"{quantity} is one number, but {type(widget).__name__}.{trait} holds an array"
         )
-    return Drive(widget, trait, quantity, kind, transform)
+    return replace(drive, kind=kind)
 
 
 def _kind(trait: traitlets.TraitType[Any, Any]) -> str | None:
@@ -127,66 +211,6 @@ def _kind(trait: traitlets.TraitType[Any, Any]) -> str | None:
     return "array" if isinstance(trait, traittypes.Array) else None
 
 
-def transformed(numbers: Array, transform: str) -> Array:
-    """Apply one of `TRANSFORMS`; `js/src/drives.ts` has the same."""
-    match transform:
-        case "finite":
-            return np.where(np.isfinite(numbers), numbers, 0.0)
-        case "floored":
-            bottom, _, top = _decades(numbers)
-            sizes = np.where(np.isfinite(numbers), np.abs(numbers), 10.0**top)
-            return np.where(sizes > 0, sizes, 10.0**bottom)
-        case "limit" | "minus_limit":
-            finite = np.abs(numbers[np.isfinite(numbers)])
-            limit = _rounded_up(float(finite.max(initial=0.0))) or 1.0
-            return np.asarray(limit if transform == "limit" else -limit)
-        case "stack_bottom" | "stack_top":
-            low, high = _stack(np.atleast_2d(np.where(np.isfinite(numbers), numbers, 0.0)))
-            return np.asarray(low if transform == "stack_bottom" else high)
-        case "decade_below":
-            return np.asarray(10.0 ** _decades(numbers)[0])
-        case "decade_above":
-            return np.asarray(10.0 ** _decades(numbers)[2])
-        case "decades":
-            _, first, top = _decades(numbers)
-            every = math.ceil((top - first + 1) / MOST_TICKS)
-            return np.array([10.0**power for power in range(first, top + 1, every)])
-    return numbers
-
-
-def _stack(rows: Array) -> tuple[float, float]:
-    """Ends of an axis for bars stacked by row, negative ones downwards."""
-    lowest = min(_sums(np.maximum(-rows, 0.0)), MOST_HEIGHT)
-    highest = min(_sums(np.maximum(rows, 0.0)), MOST_HEIGHT)
-    return -_rounded_up(lowest), _rounded_up(highest) or (0.0 if lowest else 1.0)
-
-
-def _sums(rows: Array) -> float:
-    """The largest column sum, its terms added in order as the browser adds them."""
-    total = np.zeros(rows.shape[1])
-    with np.errstate(over="ignore"):
-        for row in rows:
-            total = total + row
-    return float(total.max(initial=0.0))
-
-
-def _rounded_up(size: float) -> float:
-    """The next rung of the ladder; 0 and what is too small or large for one stay."""
-    if not 1e-300 < size < 1e300:
-        return size
-    decade = 10.0 ** math.floor(math.log10(size))
-    return next((rung * decade for rung in RUNGS if size <= rung * decade), size)
-
-
-def _decades(numbers: Array) -> tuple[int, int, int]:
-    """Exponents of a logarithmic axis: its bottom, its first labelled decade, and its top.
-
-    Where there are zeros, they stand at the bottom, one decade below that of the smallest number.
-    """
-    sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
-    apart = int((numbers == 0).any())
-    if not sizes.size:
-        return -1 - apart, -1, 0
-    first = max(math.floor(math.log10(sizes.min())), -306)
-    top = max(math.ceil(math.log10(sizes.max())), first + 1)
-    return first - apart, first, min(top, 308)
+def _overflow(step: int | None) -> str:
+    """Where numbers overflow: the first step (0-based), None if only the way back has one."""
+    return "on the way back" if step is None else f"from t = {step + 1} (step {step})"

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any
 
-import anywidget
 import ipywidgets
-import numpy as np
 import traitlets
 from ipywidgets import widget_serialization
 
-from rnn_widgets.core.names import parse_entry
-from rnn_widgets.core.values import array
 from rnn_widgets.network import Network
 
-from . import drives
 from .bundle import bundle
-from .drives import Drive
-from .sliders import SliderBinding, grown
-from .state import first_entry, network_to_json, recurrent, witness
-from .sync import check_options, current_cell, from_front_end, silently
+from .drives import Drives
+from .panels import Panels
+from .sliders import Sliders
+from .state import (
+    aliases_to_json,
+    first_entry,
+    first_source,
+    network_from_json,
+    network_to_json,
+    witness,
+)
+from .sync import close_earlier_runs, from_front_end, silently
 
-LEASE_SECONDS = 12.0  # the page renews it every 4 seconds
 
-
-class Lab(anywidget.AnyWidget):
+class Lab(Panels):
     """A network that is live: move a slider, and every figure follows at each of its steps.
 
     The numbers that figures show are computed in the browser; Python computes the same ones when
@@ -53,34 +53,37 @@ class Lab(anywidget.AnyWidget):
     _css = bundle("lab.css")
     _view_name: Any = traitlets.Unicode(None, allow_none=True).tag(sync=True)
 
-    _network = traitlets.Instance(Network).tag(sync=True, to_json=network_to_json)
-    """The program and the exact numbers. Written by Python only; read through `net`."""
+    _network = traitlets.Instance(Network).tag(
+        sync=True, to_json=network_to_json, from_json=network_from_json
+    )
+    """The program and the exact numbers. Written by Python and browser; read through `net`."""
+
+    _aliases = traitlets.Dict().tag(sync=True)
+    """What other frameworks call each leaf: leaf name to names. Written by Python only."""
 
     _sliders: Any = traitlets.List().tag(sync=True, **widget_serialization)
     """Which slider moves which entry: {slider, leaf, index}. Written by Python only."""
 
     _drives: Any = traitlets.List().tag(sync=True, **widget_serialization)
-    """Which trait shows which quantity: {widget, trait, quantity, kind, transform}."""
-
-    selection = traitlets.Unicode().tag(sync=True)
-    """The parameter entry in focus, such as "weight_hh_l0[0,0]". Written by Python and browser."""
-
-    _by_cell: ClassVar[dict[str, tuple[str, list[Lab]]]] = {}
+    """Which trait shows which quantity: {widget, trait, quantity, kind, transform, text, name}."""
 
     def __init__(self, net: Network) -> None:
         # Comm messages may arrive in another thread of the kernel than the one running a cell.
         self._lock = threading.RLock()
-        self._bindings: list[SliderBinding] = []
-        self._driven: list[Drive] = []
+        self._moving = Sliders(self)
+        self._showing = Drives()
         self._owned: list[ipywidgets.Widget] = []
-        self._attached_until = 0.0
-        self._silent = False
-        self._vanished: set[SliderBinding] = set()
         if not isinstance(net, Network):
             raise TypeError(f"a lab needs a Network, such as rw.rnn(2, 3, 4), not {net!r}")
-        super().__init__(_network=net, selection=first_entry(net))
+        super().__init__(
+            _network=net,
+            _aliases=aliases_to_json(net),
+            selection=first_entry(net),
+            loss_step=net.program.loss_steps[-1],
+            source_step=first_source(net.program.loss_steps[-1]),
+        )
         self.on_msg(self._on_message)
-        self._replace_earlier_run()
+        close_earlier_runs(self)
 
     # What the network is now
 
@@ -92,6 +95,14 @@ class Lab(anywidget.AnyWidget):
         ------
         TypeError
             If what is assigned is not a Network.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> lab = rw.Lab(rw.rnn(2, 3, seq_len=4))
+        >>> lab.net = rw.lstm(2, 3, seq_len=6, loss="mse")
+        >>> lab.net
+        Network(lstm, input_size=2, hidden_size=3, seq_len=6, loss='mse')
         """
         return self._network
 
@@ -102,10 +113,8 @@ class Lab(anywidget.AnyWidget):
         with self._open():
             # Sliders first: a browser then knows that what differs from the network's message
             # is a move made meanwhile.
-            for binding in self._bindings:
-                self._show_in_slider(binding, net)
-            self._network = net
-            self._refresh()
+            self._moving.follow(net)
+            self._take(net)
 
     def set(self, **changes: Any) -> None:
         """Change leaves, as `Network.replace` does: ``lab.set(weight_hh_l0=W)``.
@@ -114,6 +123,15 @@ class Lab(anywidget.AnyWidget):
         ------
         KeyError, ValueError, TypeError, IndexError
             As `Network.replace`; the lab stays as it was.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> lab = rw.Lab(rw.rnn(2, 3, seq_len=4))
+        >>> slider = lab.slider("h0[1]")
+        >>> lab.set(h0=[0, 0.25, 0])
+        >>> slider.value
+        0.25
         """
         with self._open():
             self.net = self.net.replace(**changes)
@@ -148,32 +166,21 @@ class Lab(anywidget.AnyWidget):
         ------
         KeyError, IndexError, ValueError, TypeError
             For an entry that does not exist or a range that is none.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> lab = rw.Lab(rw.rnn(2, 3, seq_len=4))
+        >>> slider = lab.slider("x[2,0]", min=-1, max=1)
+        >>> slider.value = 0.123456789
+        >>> float(lab.net.values["x"][2, 0])
+        0.123456789
         """
         with self._open():
-            leaf, index = parse_entry(entry, self.net.program.leaves)
-            if not index:
-                raise ValueError(f"a slider moves one entry: name one, such as {leaf}[0]")
-            if leaf == "target" and self.net.program.loss == "cross_entropy":
-                raise TypeError("classes are whole numbers: change them with lab.set(target=…)")
-            for name, bound in (("min", min), ("max", max), ("step", step)):
-                array(name, bound)
-            if not min < max or not step > 0:
-                raise ValueError(f"a slider needs min < max and step > 0: {min}, {max}, {step}")
-            value = float(self.net.values[leaf][index])
-            low, high = grown(float(min), float(max), value)
-            check_options(ipywidgets.FloatSlider, options)
-            options.setdefault("description", entry)
-            options.setdefault("style", {"description_width": "initial"})
-            options.setdefault("readout_format", ".3f")
-            slider = ipywidgets.FloatSlider(
-                value=value, min=low, max=high, step=float(step), **options
-            )
-            binding = SliderBinding(slider, leaf, index)
-            slider.observe(lambda change: self._on_slider(binding), "value")
+            slider = self._moving.make(entry, min, max, step, options)
             slider.observe(self._forget, "comm")
-            self._bindings.append(binding)
             self._owned.append(slider)
-            self._sliders = [b.to_json() for b in self._bindings]
+            self._sliders = self._moving.to_json()
             return slider
 
     def seed_slider(self, step: int, unit: int, **options: Any) -> ipywidgets.FloatSlider:
@@ -186,53 +193,42 @@ class Lab(anywidget.AnyWidget):
         """
         return self.slider(f"v[{step},{unit}]", **options)
 
-    def _show_in_slider(self, binding: SliderBinding, net: Network) -> None:
-        shape = net.program.leaves.get(binding.leaf)
-        alive = shape is not None and len(shape) == len(binding.index)
-        alive = alive and all(i < n for i, n in zip(binding.index, shape or (), strict=True))
-        if not alive:
-            self._vanished.add(binding)
-            binding.slider.disabled = True
-        elif binding in self._vanished:
-            self._vanished.remove(binding)
-            binding.slider.disabled = False
-        if alive:
-            with _muted(self):
-                binding.show(float(net.values[binding.leaf][binding.index]), send=True)
+    @traitlets.observe("_network")
+    def _on_network(self, change: Any) -> None:
+        """Follow a network of another program, and one that a browser has put in place."""
+        net = change.new
+        if not isinstance(change.old, Network):
+            return
+        if net.program is not change.old.program:
+            self._aliases = aliases_to_json(net)
+            self._keep_focus()
+        if from_front_end(self, "_network"):
+            self._moving.follow(net, send=False)
+            self._showing.refresh(net, self.selection)
 
-    def _on_slider(self, binding: SliderBinding) -> None:
-        with self._lock:
-            if self._silent or binding in self._vanished:
-                return
-            here = from_front_end(binding.slider, "value")
-            exact = float(self.net.values[binding.leaf][binding.index])
-            if here and binding.only_snapped(exact):
-                return
-            moved = np.array(self.net.values[binding.leaf])
-            moved[binding.index] = binding.slider.value
-            try:
-                net = self.net.replace(**{binding.leaf: moved})
-            except ValueError:
-                with _muted(self):
-                    binding.show(exact, send=True)
-                raise
-            with _muted(self):
-                for other in self._bindings:
-                    same = (other.leaf, other.index) == (binding.leaf, binding.index)
-                    if same and other is not binding:
-                        other.show(binding.slider.value, send=not here)
-            if here:
-                # Its browser has drawn the move; a late echo would undo newer ones.
-                with silently(self, "_network"):
-                    self._network = net
-            else:
-                self._network = net
-            self._refresh()
+    @traitlets.observe("selection")
+    def _on_selection(self, change: Any) -> None:
+        if isinstance(change.old, str) and change.old:
+            self._showing.refresh(self._network, self.selection)
 
-    # Figures and other widgets
+    def _take(self, net: Network, *, send: bool = True) -> None:
+        """Have another network; without ``send`` its browser has it already."""
+        # What a browser has drawn must not come back to it late, and undo newer moves.
+        with silently(self, *(() if send else ("_network",))):
+            self._network = net
+        self._showing.refresh(net, self.selection)
+
+    # Other widgets
 
     def drive(
-        self, widget: ipywidgets.Widget, trait: str, quantity: str, transform: str = "identity"
+        self,
+        widget: ipywidgets.Widget,
+        trait: str,
+        quantity: str,
+        transform: str = "identity",
+        *,
+        text: str = "{}",
+        name: str = "",
     ) -> None:
         """Show a quantity in a trait of any widget, such as a mark of your own bqplot figure.
 
@@ -246,142 +242,43 @@ class Lab(anywidget.AnyWidget):
             A synchronised trait that holds numbers or text.
         quantity : str
             For example ``"gradient[weight_hh_l0]"``, ``"contribution[weight_hh_l0[0,1]]"``,
-            ``"adjoint.carried"``, ``"hidden"``, ``"loss"``.
+            ``"adjoint.carried"``, ``"hidden"``, ``"loss"``; ``"gradient[selection]"`` follows the
+            entry in focus.
         transform : str
             "identity"; "finite" (0 for what is not); "floored" (absolute values, 0 lifted to the
             end of the axis), "decade_below" and "decade_above", for a logarithmic scale; "limit"
             and "minus_limit" (the largest absolute value), for the ends of a symmetric one.
+        text : str
+            What a trait of text says, for example ``"loss {}"``: the number stands for "{}".
+        name : str
+            Makes the text a title, which under this name says where numbers overflow.
 
         Raises
         ------
         KeyError, IndexError, ValueError, TypeError
             For a name that does not exist, naming the nearest, or a trait of the wrong rank.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> lab, label = rw.Lab(rw.rnn(2, 3, seq_len=4)), ipywidgets.Label()
+        >>> lab.drive(label, "value", "gradient[h0[1]]", text="∂L/∂h₀[1] = {}")
+        >>> lab.set(v=[[0, 0, 0]] * 4)
+        >>> label.value
+        '∂L/∂h₀[1] = 0'
         """
         with self._open():
-            drive = drives.make(widget, trait, quantity, transform, self.net)
-            setattr(widget, trait, drive.value(self.net))
-            others = [d for d in self._driven if (d.widget, d.trait) != (widget, trait)]
-            self._driven = [*others, drive]
-            self._drives = [d.to_json() for d in self._driven]
+            self._showing.make(
+                *(widget, trait, quantity, transform, text, name),
+                net=self.net,
+                selection=self.selection,
+            )
             widget.observe(self._forget, "comm")
-
-    def heatmap(self, wrt: str | None = None, **options: Any) -> ipywidgets.DOMWidget:
-        """Heat map of C[t, k]: signed for an entry, the norm for a whole parameter.
-
-        Parameters
-        ----------
-        wrt : str, optional
-            A parameter or entry; by default the first recurrent weight.
-        **options
-            Traits of the `bqplot.Figure`.
-
-        Returns
-        -------
-        bqplot.Figure
-        """
-        from .figures import heatmap
-
-        return heatmap(self, wrt or recurrent(self.net), **options)
-
-    def bars(self, wrt: str | None = None, **options: Any) -> ipywidgets.DOMWidget:
-        """What each source step adds to the gradient, stacked by loss step; arguments as `heatmap`.
-
-        Returns
-        -------
-        bqplot.Figure
-        """
-        from .figures import bars
-
-        return bars(self, wrt or recurrent(self.net), **options)
-
-    def lag_plot(self, wrt: str | None = None, **options: Any) -> ipywidgets.DOMWidget:
-        """What each lag |t − k| adds, in absolute value on a log axis; arguments as `heatmap`.
-
-        Returns
-        -------
-        bqplot.Figure
-        """
-        from .figures import lag_plot
-
-        return lag_plot(self, wrt or recurrent(self.net), **options)
-
-    def jacobian_map(
-        self,
-        t: int | None = None,
-        k: int | None = None,
-        layer: int = 0,
-        reverse: bool = False,
-        **options: Any,
-    ) -> ipywidgets.DOMWidget:
-        """Heat map of the state Jacobian of step t, or with ``k`` of the product ∂s_t/∂s_k.
-
-        Parameters
-        ----------
-        t : int, optional
-            0-based step; the last by default.
-        k : int, optional
-            An earlier step, −1 for the initial state.
-        layer, reverse
-            Of which layer and direction, as in `Network.jacobians`.
-        **options
-            Traits of the `bqplot.Figure`.
-
-        Returns
-        -------
-        bqplot.Figure
-        """
-        from .figures import jacobian_map
-
-        self.net.jacobians(layer, reverse)  # refuses what does not exist
-        program = self.net.program
-        suffix = f"_l{layer}" + ("_reverse" if reverse else "") if program.rows > 1 else ""
-        step = program.seq_len - 1 if t is None else t
-        return jacobian_map(
-            self, f"jacobian{suffix}[{step}{'' if k is None else f',{k}'}]", **options
-        )
-
-    def table(self, compare: dict[str, Any] | None = None) -> ipywidgets.DOMWidget:
-        """Every gradient under its names, with the accounting line of the selected entry.
-
-        Parameters
-        ----------
-        compare : dict, optional
-            Gradients from elsewhere by any name that `Gradients` knows; each row then says how far
-            they are from the network's.
-
-        Returns
-        -------
-        anywidget.AnyWidget
-
-        Raises
-        ------
-        KeyError, ValueError, TypeError
-            For a name or shape in ``compare`` that the network does not have.
-        """
-        from .table import Table
-
-        with self._open():
-            table = Table(self, compare or {})
-            self._owned.append(table)
-            return table
+            self._drives = self._showing.to_json()
 
     def own(self, *widgets: ipywidgets.Widget) -> None:
         """Close these widgets when the lab is closed."""
         self._owned.extend(widgets)
-
-    def _refresh(self) -> None:
-        """Write the figures' data from Python, unless a browser draws them itself."""
-        if time.monotonic() < self._attached_until:
-            return
-        for widget in dict.fromkeys(drive.widget for drive in self._driven):
-            mine = [drive for drive in self._driven if drive.widget is widget]
-            complete = all(drive.exists(self.net) for drive in mine)
-            # Held together, since bqplot checks a map's rows against its colours.
-            with widget.hold_sync(), widget.hold_trait_notifications():
-                for drive in mine if complete else ():
-                    setattr(widget, drive.trait, drive.value(self.net))
-                if "visible" in widget.keys:
-                    widget.visible = complete
 
     # Messages from the browser
 
@@ -389,10 +286,9 @@ class Lab(anywidget.AnyWidget):
         kind = content.get("kind") if isinstance(content, dict) else None
         with self._lock:
             if kind == "attached":
-                self._attached_until = time.monotonic() + LEASE_SECONDS
+                self._showing.leave_to_browser()
             elif kind == "detached":
-                self._attached_until = 0.0
-                self._refresh()
+                self._showing.take_over(self.net, self.selection)
             elif kind == "confirm":
                 self.send(witness(self.net, content.get("id")))
             else:
@@ -407,30 +303,7 @@ class Lab(anywidget.AnyWidget):
                 self.send_state([name for name in sync_data if name in self.keys])
                 raise
 
-    @traitlets.validate("selection")
-    def _valid_selection(self, proposal: Any) -> str:
-        try:
-            leaf, index = parse_entry(proposal["value"], self._network.program.parameters)
-        except (KeyError, IndexError, ValueError) as error:
-            raise SelectionError(str(error)) from error
-        if not index:
-            raise SelectionError(f"select one entry of {leaf}, such as {leaf}[0]")
-        return f"{leaf}[{','.join(map(str, index))}]"
-
     # Life and death
-
-    def _replace_earlier_run(self) -> None:
-        """Close labs that an earlier run of the same notebook cell made."""
-        here = current_cell()
-        if here is None:
-            return
-        cell, run = here
-        earlier_run, labs = Lab._by_cell.get(cell, (run, []))
-        if earlier_run != run:
-            for lab in labs:
-                lab.close()
-            labs = []
-        Lab._by_cell[cell] = (run, [*labs, self])
 
     @contextmanager
     def _open(self) -> Iterator[None]:
@@ -446,14 +319,23 @@ class Lab(anywidget.AnyWidget):
         if change.new is not None or self.comm is None:
             return
         with self._lock:
-            self._bindings = [b for b in self._bindings if b.slider is not widget]
-            self._driven = [d for d in self._driven if d.widget is not widget]
             self._owned = [w for w in self._owned if w is not widget]
-            self._sliders = [b.to_json() for b in self._bindings]
-            self._drives = [d.to_json() for d in self._driven]
+            self._moving.forget(widget)
+            self._showing.forget(widget)
+            self._sliders, self._drives = self._moving.to_json(), self._showing.to_json()
 
     def close(self) -> None:
-        """Close the lab with the sliders, figures and tables that it made."""
+        """Close the lab with the sliders, figures and tables that it made.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> lab = rw.Lab(rw.rnn(2, 3, seq_len=4))
+        >>> slider = lab.slider("h0[1]")
+        >>> lab.close()
+        >>> slider.comm is None
+        True
+        """
         if "_lock" not in self.__dict__:
             return  # it was never made
         with self._lock:
@@ -461,25 +343,8 @@ class Lab(anywidget.AnyWidget):
             for widget in self._owned:
                 widget.close()
             self._owned.clear()
-            self._bindings.clear()
-            self._driven.clear()
+            self._moving.clear()
+            self._showing.clear()
 
     def __repr__(self) -> str:
         return f"Lab({self._network!r})"
-
-
-class SelectionError(traitlets.TraitError, ValueError):
-    """The selection is no parameter entry (traitlets takes back only what a TraitError refuses)."""
-
-
-class _muted:
-    """While it lasts, slider observers take no notice: the lab itself is moving sliders."""
-
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
-
-    def __enter__(self) -> None:
-        self._outer, self._lab._silent = self._lab._silent, True
-
-    def __exit__(self, *_: object) -> None:
-        self._lab._silent = self._outer

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
+import numpy as np
 
-from .sync import silently
+from rnn_widgets.core.names import parse_entry
+from rnn_widgets.core.values import array
+from rnn_widgets.network import Network
+
+from .sync import check_options, from_front_end, silently
+
+if TYPE_CHECKING:
+    from .lab import Lab
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,6 +28,13 @@ class SliderBinding:
     slider: ipywidgets.FloatSlider
     leaf: str
     index: tuple[int, ...]
+
+    def exists(self, net: Network) -> bool:
+        """Whether a network has the entry: it can vanish when sizes change."""
+        shape = net.program.leaves.get(self.leaf, ())
+        return len(shape) == len(self.index) and all(
+            i < n for i, n in zip(self.index, shape, strict=True)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with the widget itself, for the browser."""
@@ -46,6 +63,102 @@ class SliderBinding:
                 slider.min, slider.max = low, high
         with silently(slider, *(() if send else ("value",))):
             slider.value = value
+
+
+class Sliders:
+    """The sliders of a lab: they follow its network, and it follows them."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._bindings: list[SliderBinding] = []
+        self._vanished: set[SliderBinding] = set()
+        self._following = False
+
+    def make(
+        self, entry: str, low: float, high: float, step: float, options: dict[str, Any]
+    ) -> ipywidgets.FloatSlider:
+        """A slider that moves an entry; refusals are those of `Lab.slider`."""
+        net = self._lab.net
+        leaf, index = parse_entry(entry, net.program.leaves)
+        if not index:
+            raise ValueError(f"a slider moves one entry: name one, such as {leaf}[0]")
+        if leaf == "target" and net.program.loss == "cross_entropy":
+            raise TypeError("classes are whole numbers: change them with lab.set(target=…)")
+        for name, bound in (("min", low), ("max", high), ("step", step)):
+            array(name, bound)
+        if not low < high or not step > 0:
+            raise ValueError(f"a slider needs min < max and step > 0: {low}, {high}, {step}")
+        check_options(ipywidgets.FloatSlider, options)
+        options.setdefault("description", entry)
+        options.setdefault("style", {"description_width": "initial"})
+        options.setdefault("readout_format", ".3f")
+        value = float(net.values[leaf][index])
+        low, high = grown(float(low), float(high), value)
+        slider = ipywidgets.FloatSlider(value=value, min=low, max=high, step=float(step), **options)
+        binding = SliderBinding(slider, leaf, index)
+        slider.observe(lambda _: self._moved(binding), "value")
+        self._bindings.append(binding)
+        return slider
+
+    def follow(self, net: Network, *, send: bool = True) -> None:
+        """Show another network's values. A slider whose entry has vanished is disabled."""
+        for binding in self._bindings:
+            exists = binding.exists(net)
+            with silently(binding.slider, *(() if send else ("disabled",))):
+                if not exists:
+                    self._vanished.add(binding)
+                    binding.slider.disabled = True
+                elif binding in self._vanished:
+                    self._vanished.remove(binding)
+                    binding.slider.disabled = False
+            if exists:
+                with self._follow():
+                    binding.show(float(net.values[binding.leaf][binding.index]), send=send)
+
+    def _moved(self, binding: SliderBinding) -> None:
+        with self._lab._lock:
+            if self._following or binding in self._vanished:
+                return
+            here = from_front_end(binding.slider, "value")
+            values = self._lab.net.values[binding.leaf]
+            exact = float(values[binding.index])
+            if here and binding.only_snapped(exact):
+                return
+            moved = np.array(values)
+            moved[binding.index] = binding.slider.value
+            try:
+                net = self._lab.net.replace(**{binding.leaf: moved})
+            except ValueError:
+                with self._follow():
+                    binding.show(exact, send=True)
+                raise
+            with self._follow():
+                for other in self._bindings:
+                    same = (other.leaf, other.index) == (binding.leaf, binding.index)
+                    if same and other is not binding:
+                        other.show(binding.slider.value, send=not here)
+            self._lab._take(net, send=not here)
+
+    @contextmanager
+    def _follow(self) -> Iterator[None]:
+        """While it lasts sliders are moved by the lab, not by their users."""
+        outer, self._following = self._following, True
+        try:
+            yield
+        finally:
+            self._following = outer
+
+    def forget(self, slider: ipywidgets.Widget) -> None:
+        """Let go of a slider."""
+        self._bindings = [b for b in self._bindings if b.slider is not slider]
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self._bindings.clear()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain data with the widgets themselves, for the browser."""
+        return [binding.to_json() for binding in self._bindings]
 
 
 def only_snapped(report: float, exact: float, low: float, high: float, step: float | None) -> bool:

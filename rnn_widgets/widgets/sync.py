@@ -50,6 +50,23 @@ def current_cell() -> tuple[str, str] | None:
     return (cell, parent["header"]["msg_id"]) if cell else None
 
 
+_by_cell: dict[str, tuple[str, list[Widget]]] = {}
+
+
+def close_earlier_runs(widget: Widget) -> None:
+    """Close the widgets that an earlier run of the same notebook cell has passed to this."""
+    here = current_cell()
+    if here is None:
+        return
+    cell, run = here
+    earlier_run, widgets = _by_cell.get(cell, (run, []))
+    if earlier_run != run:
+        for earlier in widgets:
+            earlier.close()
+        widgets = []
+    _by_cell[cell] = (run, [*widgets, widget])
+
+
 def check_options(widget: type[Widget], options: dict[str, Any]) -> None:
     """Refuse an option that is no trait of a widget, or that a lab sets itself.
 

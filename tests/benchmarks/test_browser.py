@@ -48,7 +48,7 @@ PLAIN = f"""
 import bqplot
 import numpy as np
 from ipywidgets import FloatSlider, Layout
-from rnn_widgets.widgets.drives import transformed
+from rnn_widgets.widgets.transforms import transformed
 from rnn_widgets.widgets.figures import NEGATIVE, POSITIVE, TRANSPARENT, _ramp
 
 steps, lags = np.arange(1.0, 13.0), np.arange(12.0)

@@ -18,7 +18,10 @@ lab.slider("{ENTRY}")
 CELLS = (
     SETUP,
     f'lab.slider("{ENTRY}", description="twin")',
-    f'from ipywidgets import HBox; HBox([lab.heatmap("{ENTRY}"), lab.bars("{ENTRY}")])',
+    f"""
+from ipywidgets import HBox
+HBox([lab.heatmap("{ENTRY}"), lab.bars("{ENTRY}"), lab.lag_plot("{ENTRY}")])
+""",
     "lab.table()",
 )
 Opener = Callable[..., OpenNotebook]
@@ -42,6 +45,17 @@ def torch_answers(weight: np.ndarray, values: dict[str, list]) -> dict[str, np.n
     )
     gradient = sum((zero if g is None else g).numpy() for row in rows for g in row)
     return {"contributions": contributions, "gradient": gradient}
+
+
+def hover(notebook: OpenNotebook, mark: str, index: int) -> list[str]:
+    """Rest the mouse on a mark; what the tooltip then says, label by label."""
+    box = notebook.page.locator(mark).nth(index).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    notebook.page.mouse.move(x - 1, y)
+    notebook.page.mouse.move(x, y)
+    tooltip = notebook.page.locator(".bqplot_mark_tooltip").filter(visible=True)
+    expect(tooltip).to_have_count(1)
+    return tooltip.locator("td").all_inner_texts()
 
 
 def expected(notebook: OpenNotebook) -> dict[str, np.ndarray]:
@@ -177,6 +191,7 @@ def test_torch_confirms_when_the_move_ends(open_lab: Opener) -> None:
     truth = expected(notebook)["gradient"]
     page.locator('[data-entry="weight_hh_l0[2,1]"]').click()
     expect(page.locator('[data-witness="contributions"]')).to_contain_text("weight_hh_l0[2,1]")
+    expect(page.locator('[data-witness="autograd"]')).to_contain_text("✓")
     cell = page.locator('[data-witness="autograd"] td').first
     shown = float(cell.get_attribute("title").replace("−", "-"))
     assert shown == pytest.approx(truth[2, 1], abs=1e-13)
@@ -260,8 +275,54 @@ def test_after_the_kernel_is_gone_the_page_works_on_and_says_so(open_lab: Opener
     np.testing.assert_allclose(heat, truth["contributions"], rtol=0, atol=1e-13)
     autograd = notebook.page.locator('[data-witness="autograd"]')
     expect(autograd).to_contain_text("missing: the kernel has stopped")
-    notebook.page.locator(".heatmapcell").first.hover()
+    for mark, index in ((".heatmapcell", 0), (".bar", 5), (".dot", 1)):
+        hover(notebook, mark, index)
     assert logged == []
+
+
+def test_hovering_tells_steps_and_numbers(open_lab: Opener) -> None:
+    notebook = open_lab("hover.ipynb", *CELLS)
+    notebook.python("lab.set(h0=[0.5, -0.25, 0.75]) or 1")
+    agrees(notebook)
+    found = expected(notebook)["contributions"]
+    steps = ("loss step t", "loss_step", "source step k", "source_step")
+    t, k = 3, 1
+    said = hover(notebook, ".heatmapcell", 4 * t + k)
+    assert said[:8:2] == list(steps)
+    assert said[1:8:2] == ["4", "3", "2", "1"]
+    assert float(said[9].replace("−", "-")) == pytest.approx(found[t, k], rel=5e-3)
+    # Of the bars of one source step, one for each loss step, those that are not zero are drawn.
+    said = hover(notebook, ".bar", 4 * k + t)
+    assert said[1:8:2] == ["4", "3", "2", "1"]
+    assert float(said[9].replace("−", "-")) == pytest.approx(found[t, k], rel=5e-3)
+    said = hover(notebook, ".dot", 2)
+    assert said[:3] == ["lag |t − k|", "2", "Σ C[t, k]"]
+    assert float(said[3].replace("−", "-")) == pytest.approx(np.trace(found, -2), rel=5e-3)
+
+
+def test_figures_say_what_has_overflowed_or_gone(open_lab: Opener) -> None:
+    notebook = open_lab("gone.ipynb", *CELLS)
+    titles = notebook.page.locator(".mainheading")
+    expect(titles.first).to_have_text(f"C[t, k] of {ENTRY}")
+    size = notebook.page.locator(".rw-figure svg").first.bounding_box()
+    notebook.python("lab.net = rw.rnn(2, 3, 4, nonlinearity='identity', rng=1)\n1")
+    notebook.python("lab.set(weight_hh_l0=[[1e200, 0, 1e200]] * 3) or 1")
+    expect(titles).to_have_text([f"{ENTRY} overflows from t = 3 (step 2)"] * 3)
+    fills = notebook.page.evaluate(
+        """() => [...document.querySelectorAll('.heatmapcell')]
+            .filter((cell) => Number.isNaN(cell.__data__.color))
+            .map((cell) => getComputedStyle(cell).fill)"""
+    )
+    assert set(fills) == {"rgba(136, 136, 136, 0.533)"}
+    expect(notebook.page.locator("caption").first).to_contain_text("Overflow from t = 3 (step 2)")
+    notebook.python("lab.net = rw.rnn(2, 1, 4)\n1")
+    expect(titles).to_have_text([f"{ENTRY} does not exist in this network"] * 3)
+    expect(notebook.page.locator(".heatmapcell").first).not_to_be_visible()
+    expect(notebook.page.locator(".axislabel").first).not_to_be_visible()
+    assert notebook.page.locator(".rw-figure svg").first.bounding_box() == size
+    notebook.python("lab.net = rw.rnn(2, 3, 4)\n1")
+    expect(titles.first).to_have_text(f"C[t, k] of {ENTRY}")
+    agrees(notebook)
 
 
 def test_two_tabs_do_not_fight(

@@ -130,6 +130,16 @@ def test_a_relu_that_changes_side_is_marked_as_a_kink() -> None:
     assert net.gradients()["weight_ih_l0"].item() == 0.0  # torch's choice at the kink
 
 
+def test_a_kink_that_a_window_leaves_out_is_none() -> None:
+    net = rw.rnn(1, 1, 2, nonlinearity="relu", bias=False, loss="sum", loss_steps=[1])
+    net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[1]], x=[[0], [1]])
+    for window, kink, value in ((2, True, 0.5), (1, False, 0.0)):
+        cut = net.truncate(window=window)
+        found = central_differences(cut.program, cut.values, ["x"], cut._forward)
+        assert found.kinks["x"].tolist() == [[kink], [False]]
+        assert_allclose(found.values["x"], [[value], [1.0]], atol=1e-9)
+
+
 @given(networks(directions=(False,), max_layers=3))
 @settings(max_examples=60, deadline=None)
 def test_unidirectional_networks_are_causal(net: Network) -> None:

@@ -10,10 +10,16 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import rnn_widgets as rw
+from rnn_widgets.core.gradients import Gradients
+from rnn_widgets.core.jacobians import StateJacobians
+from rnn_widgets.core.paths import Term, Terms
+from rnn_widgets.core.results import Adjoints, Contributions, StateAdjoints, Trace
+from rnn_widgets.interop.witness import Report
 from rnn_widgets.network import Network
 
 PACKAGE = [
@@ -35,6 +41,35 @@ def test_each_public_method_of_a_network_has_an_example() -> None:
     assert len(written) > 18
     for method in written:
         assert ">>>" in (inspect.getdoc(method) or ""), method
+
+
+RESULTS = (
+    Adjoints,
+    Contributions,
+    Gradients,
+    Report,
+    StateAdjoints,
+    StateJacobians,
+    Term,
+    Terms,
+    Trace,
+)
+METHODS = {
+    Contributions: ("by_lag", "by_loss", "by_source", "norm"),
+    StateJacobians: ("blocks", "product", "singular_values"),
+    rw.ops: tuple(rw.ops.__all__),
+}
+DOCUMENTED = [
+    *RESULTS,
+    *(getattr(of, name) for of, names in METHODS.items() for name in names),
+]
+
+
+@pytest.mark.parametrize("documented", DOCUMENTED, ids=lambda it: it.__qualname__)
+def test_results_and_operations_have_examples_that_are_run(documented: Any) -> None:
+    assert documented.__module__ in PACKAGE
+    found = doctest.DocTestFinder(recurse=False).find(documented)
+    assert sum(len(test.examples) for test in found) > 1
 
 
 @pytest.mark.parametrize("also", ["", "; rw.lstm(1, 2, 3).replace(h0=[1, 2]).contributions()"])

@@ -1,11 +1,10 @@
 """Test vectors for what the lab draws: every quantity, what is none, and the lab's own rules."""
 
 import math
-import re
 from typing import Any
 
 import numpy as np
-from written import largest, leaves, result
+from written import Draws, largest, leaves, result
 
 import rnn_widgets as rw
 from rnn_widgets import quantities
@@ -13,8 +12,9 @@ from rnn_widgets.core import backward
 from rnn_widgets.core.forward import forward
 from rnn_widgets.core.ops import Array
 from rnn_widgets.network import Network
-from rnn_widgets.widgets.drives import TRANSFORMS, transformed
+from rnn_widgets.widgets.drives import Drive
 from rnn_widgets.widgets.sliders import grown, only_snapped
+from rnn_widgets.widgets.transforms import TRANSFORMS, transformed
 
 
 @rw.cell(params={"β": ("H", "I"), "leak": ("H",)})
@@ -142,6 +142,14 @@ def _no_quantities(net: Network) -> list[str]:
         f"value[{leaf}[{','.join([*zeros[1:], ''])}]]",
         f"value[{leaf}[{','.join([*zeros[1:], '0x0'])}]]",
         f"value[{leaf}[{':,' * (len(shape) - 1)}:]]",
+        f"value[{leaf}[{','.join([*zeros[1:], '0_0'])}]]",
+        f"value[{leaf}[{','.join([*zeros[1:], '٠'])}]]",
+        "value[9x]",
+        "value[²x]",
+        "it's",
+        'say "it"',
+        """neither ' nor "?""",
+        "back\\slash\tand\nline",
         "value[h]",
         "value[weigt_hh_l0]",
         "value[readout.wieght]",
@@ -188,12 +196,11 @@ def _no_quantities(net: Network) -> list[str]:
 
 
 def _refusal(text: str, net: Network) -> dict[str, str]:
-    """A text that is refused, and the name that the refusal proposes."""
+    """A text that is refused, and the sentence that says why."""
     try:
         quantities.parse(text, net)
     except (KeyError, IndexError, ValueError) as error:
-        near = re.search(r"did you mean '(.*?)'\?", str(error))
-        return {"text": text, "near": near[1]} if near else {"text": text}
+        return {"text": text, "message": str(error)}
     raise AssertionError(f"Python takes {text!r} for a quantity")
 
 
@@ -230,8 +237,8 @@ def _quantity(text: str, net: Network, scales: _Scales) -> dict[str, Any]:
     return {"text": text, "shape": list(found.shape), **result(found, scales.of(quantity, found))}
 
 
-def _quantities(name: str, net: Network, rng: np.random.Generator) -> dict[str, Any]:
-    net = net.replace(**leaves("lab", net.program, rng))
+def _quantities(name: str, net: Network, draws: Draws) -> dict[str, Any]:
+    net = net.replace(**leaves("lab", net.program, draws))
     scales = _Scales(net)
     return {
         "name": name,
@@ -254,7 +261,7 @@ AWKWARD = [0.0, -0.0, 5e-324, 1e-310, 1e-12, -1e-12, 1e12, -1e12, 1.797693134862
 NOT_FINITE = [math.nan, math.inf, -math.inf]
 
 
-def _transforms(rng: np.random.Generator) -> list[dict[str, Any]]:
+def _transforms(draws: Draws) -> list[dict[str, Any]]:
     arrays = [
         *([x] for x in AWKWARD + NOT_FINITE),
         *([10.0**power] for power in range(-15, 16, 3)),
@@ -265,7 +272,7 @@ def _transforms(rng: np.random.Generator) -> list[dict[str, Any]]:
         [1.0, math.nan, -100.0],
         [math.inf, -0.02, -math.inf],
         [math.nan, math.nan],
-        *(np.round(rng.normal(0, spread, 4), 12).tolist() for spread in (1e-6, 0.1, 1, 1e5)),
+        *([draws.uniform(-spread, spread) for _ in range(4)] for spread in (1e-6, 0.1, 1, 1e5)),
     ]
     return [
         {"numbers": [*map(_plain, array)], **{name: _applied(array, name) for name in TRANSFORMS}}
@@ -278,13 +285,13 @@ def _applied(array: list[float], transform: str) -> list[float | str]:
         return [*map(_plain, np.ravel(transformed(np.array(array), transform)).tolist())]
 
 
-def _snaps(rng: np.random.Generator) -> list[list[float | str | bool | None]]:
+def _snaps(draws: Draws) -> list[list[float | str | bool | None]]:
     """Reports on the grid, beside it, and beyond the range, near and far from the exact value."""
     cases: list[list[float | str | bool | None]] = []
     for step in (0.01, 0.1, 0.25, 1 / 3, 1.0, None):
         for low, high in ((-2.0, 2.0), (-0.05, 0.3)):
             grid = step or 0.01
-            for exact in (0.0, 1.2 * high, round(rng.uniform(1.4 * low, high), 5)):
+            for exact in (0.0, 1.2 * high, round(draws.uniform(1.4 * low, high), 5)):
                 nearest = low + round((min(max(exact, low), high) - low) / grid) * grid
                 for report in (
                     exact,
@@ -301,36 +308,69 @@ def _snaps(rng: np.random.Generator) -> list[list[float | str | bool | None]]:
     return cases
 
 
-def _ranges(rng: np.random.Generator) -> list[list[float]]:
+def _ranges(draws: Draws) -> list[list[float]]:
     """Ranges, values in them and beyond, and the ranges that then hold."""
     beyond = [0.0, 2.0, -2.0, 2.0000001, 9.99, 10.0, 99.5, -1000.0, 1e-12, 0.3, 1e12, -1e-12]
-    values = [*beyond, *np.round(rng.normal(0, 100, 8), 4).tolist()]
+    values = [*beyond, *(round(draws.uniform(-200, 200), 4) for _ in range(8))]
     ranges = [(-2.0, 2.0), (0.5, 1.0), (-1.0, -0.25)]
     return [[*ends, value, *grown(*ends, value)] for ends in ranges for value in values]
 
 
-def _short_numbers(rng: np.random.Generator) -> list[list[float | str]]:
+def _short_numbers(draws: Draws) -> list[list[float | str]]:
     ties = [1000.5, 1001.5, 1234.5, 12345.0, 12355.0, 99995.0, 1.0625, 0.03125 * 1.0625, 2.5**9]
     edges = [9999.4, 9999.5, 9999.6, 1e4, 1e-4, 9.9995e-5, 9.9994e-5, 0.00012345, 1e-5, 1e22, 1e100]
     some = [
-        *(float(f"{x:.17g}") for x in rng.normal(0, 1, 40) * 10.0 ** rng.integers(-9, 9, 40)),
-        *(i + 0.5 for i in rng.integers(1000, 9999, 12).tolist()),
-        *(i / 10**5 for i in rng.integers(10000, 99999, 12).tolist()),
-        *(float(i) for i in rng.integers(-(10**6), 10**6, 12).tolist()),
+        *(draws.uniform(-2, 2) * float(f"1e{draws.whole(-9, 8)}") for _ in range(40)),
+        *(draws.whole(1000, 9998) + 0.5 for _ in range(12)),
+        *(draws.whole(10000, 99998) / 10**5 for _ in range(12)),
+        *(float(draws.whole(-(10**6), 10**6)) for _ in range(12)),
     ]
     numbers = [*AWKWARD, *NOT_FINITE, *ties, *(-x for x in ties), *edges, *some]
     return [[_plain(x), f"{x:.4g}"] for x in numbers]
 
 
+def _said() -> list[dict[str, Any]]:
+    """What a trait of text says: with numbers, without the quantity, and with too large ones."""
+    plain = rw.rnn(1, 2, 3, rng=1).replace(v=[[1.0, -0.5]] * 3, x=[[0.3]] * 3)
+    linear = rw.rnn(1, 2, 3, rng=1, nonlinearity="identity")
+    linear = linear.replace(v=[[1.0, -0.5]] * 3, x=[[0.3]] * 3, weight_hh_l0=[[1e160, 1.0]] * 2)
+    huge = {"x": [[1e200]] * 3, "v": [[1e200, 0.0]] * 3, "weight_ih_l0": [[0.0], [0.0]]}
+    entry = "weight_hh_l0[0,1]"
+    drives = [
+        {"quantity": "loss"},
+        {"quantity": "loss", "text": "L = {} ({})"},
+        {"quantity": "gradient[weight_hh_l0[2,2]]", "text": "never shown: {}"},
+        {"quantity": "gradient[weight_ih_l0[0,0]]"},
+        {"quantity": f"contribution[{entry}]", "transform": "limit", "text": "C", "name": entry},
+        {"quantity": "contribution[weight_ih_l0]", "transform": "limit", "name": "weight_ih_l0"},
+        {"quantity": "jacobian[2]", "transform": "limit", "text": "± {}", "name": "J₃"},
+        {"quantity": "jacobian[3]", "transform": "limit", "text": "± {}", "name": "J₄"},
+    ]
+    return [
+        {
+            "program": net.program.to_json(),
+            "values": {leaf: np.ravel(array).tolist() for leaf, array in net.values.items()},
+            "drives": [
+                {"transform": "identity", "text": "{}", "name": ""}
+                | drive
+                | {"said": Drive(None, "value", kind="text", **drive).value(net)}
+                for drive in drives
+            ],
+        }
+        for net in (plain, linear, plain.replace(**huge))
+    ]
+
+
 def generate() -> dict[str, list[dict[str, Any]]]:
     """All cases by file name."""
-    rng = np.random.default_rng(1997)
+    draws = Draws(1997)
     return {
-        "lab/quantities": [_quantities(name, net, rng) for name, net in _networks().items()],
+        "lab/quantities": [_quantities(name, net, draws) for name, net in _networks().items()],
         "lab/rules": [
-            {"transforms": _transforms(rng)},
-            {"snaps": _snaps(rng)},
-            {"ranges": _ranges(rng)},
-            {"shortNumbers": _short_numbers(rng)},
+            {"transforms": _transforms(draws)},
+            {"snaps": _snaps(draws)},
+            {"ranges": _ranges(draws)},
+            {"shortNumbers": _short_numbers(draws)},
+            {"said": _said()},
         ],
     }

@@ -10,10 +10,12 @@ import ipywidgets
 import nbformat
 import numpy as np
 import pytest
+import traitlets
 from nbclient import NotebookClient
 
 import rnn_widgets as rw
 from rnn_widgets.quantities import evaluate, parse, table
+from rnn_widgets.widgets.figures import VIRIDIS, Map
 
 ENTRY = "weight_hh_l0[0,1]"
 
@@ -71,6 +73,170 @@ def test_a_network_of_other_sizes_redraws_and_hides_what_it_lacks():
     assert gone.color.shape == (5, 5)
 
 
+TITLES = {
+    "heatmap": (f"C[t, k] of {ENTRY}", "‖C[t, k]‖ of weight_hh_l0"),
+    "bars": (f"C[t, k] of {ENTRY} by source step", "‖C[t, k]‖ of weight_hh_l0 by source step"),
+    "lag_plot": (f"|Σ C[t, k]| of {ENTRY} by lag", "‖Σ C[t, k]‖ of weight_hh_l0 by lag"),
+}
+LINEAR = rw.rnn(1, 3, 6, nonlinearity="identity", rng=1)
+OVERFLOWING = LINEAR.replace(weight_hh_l0=np.full((3, 3), 1e150))
+
+
+@pytest.mark.parametrize("kind", TITLES)
+def test_a_title_says_when_numbers_overflow_or_no_longer_exist(kind):
+    lab = rw.Lab(LINEAR)
+    entry, whole = getattr(lab, kind)(ENTRY), getattr(lab, kind)()
+    marks = [*entry.marks, *entry.axes]
+    assert (entry.title, whole.title) == TITLES[kind]
+    lab.net = OVERFLOWING
+    assert OVERFLOWING.forward().overflow == 3
+    assert entry.title == f"{ENTRY} overflows from t = 4 (step 3)"
+    assert whole.title == "weight_hh_l0 overflows from t = 4 (step 3)"
+    lab.net = rw.rnn(1, 1, 4)
+    assert entry.title == f"{ENTRY} does not exist in this network"
+    assert whole.title == TITLES[kind][1]
+    assert [m.visible for m in marks] == [False] * len(marks)
+    lab.net = LINEAR
+    assert (entry.title, whole.title) == TITLES[kind]
+    assert [m.visible for m in marks] == [True] * len(marks)
+
+
+def test_what_has_overflowed_is_drawn_inside_the_axes():
+    net = LINEAR.replace(weight_hh_l0=np.full((3, 3), 1e70))
+    lab = rw.Lab(net)
+    bars, line = lab.bars().marks[0], lab.lag_plot().marks[0]
+    found = net.contributions().norm("weight_hh_l0")
+    finite = np.isfinite(found)
+    assert 0 < finite.sum() < finite.size
+    np.testing.assert_array_equal(bars.y, np.where(finite, found, 0.0))
+    highest = bars.y.sum(0).max()
+    assert highest <= bars.scales["y"].max <= 1.34 * highest
+    assert ((line.scales["y"].min <= line.y) & (line.y <= line.scales["y"].max)).all()
+
+
+def test_decades_of_lags_have_few_ticks():
+    figure = rw.Lab(LINEAR.replace(weight_hh_l0=np.full((3, 3), 1e-9))).lag_plot()
+    found = figure.marks[0].y
+    ticks, scale = figure.axes[1].tick_values, figure.marks[0].scales["y"]
+    assert found.max() / found.min() > 1e30
+    assert 4 <= len(ticks) <= 6
+    assert scale.min <= ticks[0] < ticks[-1] <= scale.max
+    np.testing.assert_array_equal(figure.axes[0].tick_values, range(6))
+    assert figure.marks[0].scales["x"].max >= 5
+
+
+def test_an_overflow_of_gradients_alone_is_told_too():
+    net = rw.rnn(1, 2, 3).replace(
+        x=[[1e200]] * 3, v=[[1e200, 0]] * 3, weight_ih_l0=np.zeros((2, 1))
+    )
+    figure = rw.Lab(net).heatmap("weight_ih_l0")
+    assert net.forward().overflow is None
+    assert figure.title == "weight_ih_l0 overflows on the way back"
+
+
+def test_a_jacobian_map_names_its_product_and_the_states():
+    lab = rw.Lab(rw.lstm(2, 3, 6))
+    figure = lab.jacobian_map(4, 1)
+    across, down = figure.axes
+    assert figure.title == "∂s₅/∂s₂"
+    assert (across.label.split(" (")[0], down.label) == ("entry of s₂", "entry of s₅")
+    names = ["h[0]", "h[1]", "h[2]", "c[0]", "c[1]", "c[2]"]
+    assert across.tick_labels == down.tick_labels == dict(zip("012345", names, strict=True))
+    lab.net = rw.gru(2, 2, 6)
+    assert across.tick_labels == {"0": "h[0]", "1": "h[1]"}
+    lab.net = rw.lstm(2, 8, 6)
+    labels = [across.tick_labels[str(i)] for i in range(16)]
+    assert [label for label in labels if label] == [f"{s}[{i}]" for s in "hc" for i in (0, 2, 4, 6)]
+    assert labels[8] == "c[0]"
+    lab.net = rw.lstm(2, 3, 4)
+    assert figure.title == "∂s₅/∂s₂ does not exist in this network"
+    assert lab.jacobian_map(2, -1).title == "∂s₃/∂s₀"
+    two = rw.Lab(rw.gru(2, 3, 4, num_layers=2, bidirectional=True))
+    reverse = two.jacobian_map(1, layer=1, reverse=True)
+    assert reverse.title == "∂s_l1_reverse₂/∂s_l1_reverse₃"
+    assert reverse.axes[0].label.startswith("entry of s₃")
+    assert two.jacobian_map(3, layer=1, reverse=True).title == "∂s_l1_reverse₄/∂s_l1_reverse₀"
+
+
+def test_a_map_takes_matrices_alone():
+    with pytest.raises(traitlets.TraitError, match="dimension"):
+        Map(color=np.zeros(3))
+
+
+def test_a_maps_lower_axis_has_the_key_to_its_colours():
+    lab = rw.Lab(LINEAR)
+    for figure, key in (
+        (lab.heatmap(ENTRY), "source step k (blue −, orange +, up to {})"),
+        (lab.heatmap(), "source step k (orange up to {})"),
+        (lab.jacobian_map(), "entry of s₅ (blue −, orange +, up to {})"),
+    ):
+        scale = figure.marks[0].scales["color"]
+        assert figure.axes[0].label == key.format(f"{scale.max:.4g}")
+        lab.set(weight_hh_l0=np.full((3, 3), -0.7))
+        assert figure.axes[0].label == key.format(f"{scale.max:.4g}")
+
+
+def test_a_title_of_the_users_own_is_kept():
+    lab = rw.Lab(LINEAR)
+    first, second = lab.heatmap(ENTRY, title="mine"), lab.bars(ENTRY)
+    second.title = "mine as well"
+    lab.set(h0=[1, 2, 3])
+    assert (first.title, second.title) == ("mine", "mine as well")
+    lab.net = OVERFLOWING
+    assert first.title == second.title == f"{ENTRY} overflows from t = 4 (step 3)"
+    lab.net = rw.rnn(1, 1, 2)
+    first.title = "while there is nothing"  # refuses nothing
+    lab.net = LINEAR
+    assert (first.title, second.title) == ("mine", "mine as well")
+    lab.close()
+    second.title = "after the end"
+
+
+def test_hovering_names_the_steps_and_the_number():
+    lab = rw.Lab(LINEAR)
+    heat, bars = lab.heatmap(ENTRY).marks[0], lab.bars(ENTRY).marks[0]
+    line, dots = lab.lag_plot(ENTRY).marks
+    both = ["loss step t", "loss_step", "source step k", "source_step", "C[t, k]"]
+    for mark in (heat, bars):
+        assert mark.tooltip.labels == both
+        assert mark.tooltip.formats == ["", "", "", "", ".3~g"]
+    # The fields are bqplot's own; a browser test reads what they say.
+    assert heat.tooltip.fields == ["row", "rowNum", "column", "columnNum", "color"]
+    assert bars.tooltip.fields == ["color", "subIndex", "x", "index", "y"]
+    np.testing.assert_array_equal(bars.color, np.arange(1, 7))
+    assert dots.tooltip.labels == ["lag |t − k|", "Σ C[t, k]"]
+    lab.set(h0=[0.0, 0.0, 0.0])
+    by_lag = lab.net.contributions().by_lag("weight_hh_l0")[:, 0, 1]
+    assert by_lag[5] == 0
+    np.testing.assert_array_equal(dots.rotation, by_lag)  # not lifted to the axis's end
+    np.testing.assert_array_equal(dots.y, line.y)
+    assert lab.heatmap().marks[0].tooltip.labels[-1] == "‖C[t, k]‖"
+
+
+def test_bars_have_a_colour_for_each_loss_step():
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    mark = lab.bars().marks[0]
+    assert len(set(mark.colors)) == 4
+    lab.net = rw.rnn(2, 3, 7)
+    assert len(set(mark.colors)) == 7
+    np.testing.assert_array_equal(mark.x, np.arange(1, 8))
+    assert (mark.colors[0], mark.colors[-1]) == (VIRIDIS[0], VIRIDIS[-1])
+
+
+def test_a_closed_figure_follows_nothing():
+    lab = rw.Lab(rw.lstm(2, 3, 4))
+    followers = len(lab._trait_notifiers["_network"]["change"])
+    figures = [lab.bars(), lab.jacobian_map()]
+    marks = [*figures[0].marks, *figures[1].axes]
+    assert len(lab._trait_notifiers["_network"]["change"]) == followers + 2
+    for figure in figures:
+        figure.close()
+    assert len(lab._trait_notifiers["_network"]["change"]) == followers
+    colours = marks[0].colors
+    lab.net = rw.lstm(2, 2, 9)
+    assert marks[0].colors == colours
+
+
 def test_python_leaves_figures_alone_while_a_browser_draws(browser, monkeypatch):
     now = [1000.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
@@ -107,6 +273,40 @@ def test_drive_any_widget():
     # A trait shows one quantity: the later drive replaces the earlier.
     lab.drive(label, "value", f"value[{ENTRY}]")
     assert len([d for d in lab._drives if d["widget"] is label]) == 1
+
+
+def test_the_traits_of_one_widget_are_set_together(browser):
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    mark, progress = lab.heatmap().marks[0], ipywidgets.FloatProgress(max=1)
+    lab.drive(progress, "value", "value[h0[0]]")
+    lab.drive(progress, "max", "value[h0[0]]", "limit")
+    lab.set(h0=[5.0, 0.0, 0.0])  # on its own the value would end at the old maximum
+    assert (progress.value, progress.max) == (5.0, 5.0)
+    browser.clear(mark)
+    lab.net = rw.rnn(2, 3, 6)
+    (sent,) = [data["state"] for _, data in mark.comm.sent if data.get("method") == "update"]
+    assert {"row", "column", "color"} <= set(sent)
+
+
+def test_driven_text_says_what_is_no_longer_there():
+    lab = rw.Lab(LINEAR)
+    plain, worded = ipywidgets.Label(), ipywidgets.Label()
+    line = bqplot.Lines(scales={"x": bqplot.LinearScale(), "y": bqplot.LinearScale()})
+    lab.drive(plain, "value", f"gradient[{ENTRY}]")
+    lab.drive(worded, "value", f"value[{ENTRY}]", text="W = {}, again {}")
+    lab.drive(line, "y", "singular_values[5,0]")
+    before = line.y
+    lab.net = OVERFLOWING
+    assert plain.value == "nan"
+    assert worded.value == "W = 1e+150, again 1e+150"
+    assert not line.visible  # what has overflowed has no singular values
+    np.testing.assert_array_equal(line.y, before)
+    lab.net = rw.rnn(1, 1, 4)
+    assert plain.value == f"gradient[{ENTRY}] does not exist in this network"
+    assert worded.value == f"value[{ENTRY}] does not exist in this network"
+    lab.net = LINEAR
+    assert plain.value == f"{LINEAR.gradients()['weight_hh_l0'][0, 1]:.4g}"
+    assert line.visible
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 import rnn_widgets as rw
 from rnn_widgets.widgets.sliders import grown, only_snapped
+from rnn_widgets.widgets.state import aliases_to_json, network_to_json
+from rnn_widgets.widgets.sync import silently
 
 ENTRY = "weight_hh_l0[0,1]"
 
@@ -90,6 +92,12 @@ def test_the_range_of_a_slider_grows_with_its_value(browser):
     assert (slider.value, slider.min, slider.max) == (-0.037, -1, 6)
 
 
+def test_a_slider_starts_with_a_range_that_holds_its_value():
+    lab = rw.Lab(rw.rnn(2, 3, 4).replace(h0=[5.3, 0, 0]))
+    slider = lab.slider("h0[0]", min=-1, max=1)
+    assert (slider.value, slider.min, slider.max) == (5.3, -1, 6)
+
+
 @given(st.floats(-1e9, 1e9))
 def test_a_grown_range_holds_the_value(value):
     low, high = grown(-2.0, 2.0, value)
@@ -126,6 +134,28 @@ def test_assigning_another_network_disables_and_revives_sliders(browser):
     lab.net = first
     assert not slider.disabled
     assert slider.value == first.values["weight_hh_l0"][2, 2]
+
+
+def test_a_network_that_a_browser_puts_in_place_is_followed_without_an_echo(browser):
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    kept, lost = lab.slider("h0[1]"), lab.slider("weight_hh_l0[2,2]")
+    mark = lab.heatmap().marks[0]
+    lab.selection, lab.loss_step, lab.source_step = "weight_hh_l0[2,2]", 3, 2
+    browser.clear(lab, kept, lost)
+    net = rw.lstm(1, 2, 2, bias=False, rng=3).replace(h0=[0.5, 0.75])
+    browser.update(lab, _network=network_to_json(net, None))
+    assert lab.net.to_json() == net.to_json()
+    assert (kept.value, kept.disabled, lost.disabled) == (0.75, False, True)
+    assert browser.updates(kept) == browser.updates(lost) == {}
+    assert "_network" not in browser.updates(lab)
+    np.testing.assert_array_equal(mark.color, net.contributions().norm("weight_hh_l0"))
+    # What the browser cannot know is sent, and what it looks at exists.
+    assert browser.updates(lab)["_aliases"] == aliases_to_json(net)
+    assert (lab.selection, lab.loss_step, lab.source_step) == ("weight_hh_l0[0,0]", 1, 1)
+    browser.clear(lost)
+    browser.update(lab, _network=network_to_json(rw.rnn(2, 3, 4), None))
+    assert not lost.disabled
+    assert browser.updates(lost) == {}
 
 
 def test_seed_slider_is_the_slider_of_that_seed(browser):
@@ -178,6 +208,8 @@ def test_classes_have_no_slider():
         {"selection": "weight_hh_l0[7,7]"},
         {"selection": "nothing[0]"},
         {"selection": 3},
+        {"loss_step": 4},
+        {"source_step": -1},
         {"_network": {"format": "rnn_widgets/1"}},
         {"_network": "nonsense"},
         {"_network": None},
@@ -263,8 +295,10 @@ def test_close_closes_all_that_the_lab_made():
 
 def test_running_a_cell_again_closes_its_earlier_labs(monkeypatch):
     runs = iter(["run 1", "run 1", "run 2"])
-    monkeypatch.setattr("rnn_widgets.widgets.lab.current_cell", lambda: ("cell", next(runs)))
-    first, second, third = (rw.Lab(rw.rnn(2, 3, 4)) for _ in range(3))
+    monkeypatch.setattr("rnn_widgets.widgets.sync.current_cell", lambda: ("cell", next(runs)))
+    first, second = (rw.Lab(rw.rnn(2, 3, 4)) for _ in range(2))
+    assert first.comm is not None  # two labs of one run live side by side
+    third = rw.Lab(rw.rnn(2, 3, 4))
     assert first.comm is None
     assert second.comm is None
     assert third.comm is not None
@@ -275,8 +309,31 @@ def test_text_forms_are_the_same_on_every_run():
     assert repr(lab) == (
         "Lab(Network(rnn_tanh, input_size=2, hidden_size=3, seq_len=4, loss='seed'))"
     )
-    assert repr(lab.heatmap(ENTRY)) == ("Figure('C[t, k] of weight_hh_l0[0,1] (orange +, blue −)')")
+    assert repr(lab.heatmap(ENTRY)) == "Figure('C[t, k] of weight_hh_l0[0,1]')"
     assert repr(lab.table()) == f"Table({lab!r})"
+
+
+@pytest.mark.parametrize("net", [rw.rnn(2, 3, 4), rw.lstm(2, 3, 4), rw.gru(2, 3, 4)])
+def test_a_recurrent_weight_is_selected_and_shown_to_begin_with(net):
+    lab = rw.Lab(net)
+    assert lab.selection == "weight_hh_l0[0,0]"
+    assert lab.heatmap().title == "‖C[t, k]‖ of weight_hh_l0"
+
+
+def test_a_selection_is_written_in_one_way():
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    lab.selection = " weight_hh_l0 [ +0 , 1 ] "
+    assert lab.selection == ENTRY
+
+
+def test_what_was_to_be_sent_before_a_silent_change_still_is(browser):
+    slider = rw.Lab(rw.rnn(2, 3, 4)).slider(ENTRY)
+    browser.clear(slider)
+    with slider.hold_sync():
+        slider.description = "theirs"
+        with silently(slider, "description", "tooltip"):
+            slider.description, slider.tooltip = "ours", "ours"
+    assert browser.updates(slider) == {"description": "ours"}
 
 
 def test_a_closed_lab_says_so():
@@ -299,6 +356,8 @@ def test_a_closed_slider_or_mark_is_let_go():
     mark = lab.heatmap().marks[0]
     lab.slider(ENTRY).close()
     mark.close()
+    assert list(lab._sliders) == []
+    assert mark not in [spec["widget"] for spec in lab._drives]
     twin = lab.slider(ENTRY)
     lab.bars()
     lab.set(h0=[1, 2, 3])

@@ -1,9 +1,9 @@
 /** Central differences: the witness that needs no calculus. */
 
-import { type Cut, type ForwardPass, forward, run, totalLoss, type Values } from "./forward";
+import { type ForwardPass, forward, reach, run, totalLoss, type Values } from "./forward";
 import { layoutOf } from "./layout";
-import { OPS } from "./ops";
-import { cuts, elementCount, type Program, previousStep } from "./program";
+import { OPS, type Slot } from "./ops";
+import { elementCount, type Program } from "./program";
 
 const STEP = Math.cbrt(Number.EPSILON);
 
@@ -68,44 +68,34 @@ function estimator(program: Program, values: Values) {
 }
 
 /** The loss with cut states held; notes in `signs` which relus are active. */
-function loss(trace: ForwardPass, base: ForwardPass, signs: ReluSigns): number {
+function loss(trace: ForwardPass, { data }: ForwardPass, signs: ReluSigns): number {
   const { program, losses } = trace;
-  const { truncation, seqLen } = program;
+  const { truncation, lossSteps } = program;
   signs.clear();
-  if (!truncation || truncation.kind === "chunk") {
-    run(trace, base.data, truncation ? cutFor(0) : undefined);
-    signs.note(trace.data);
+  if (truncation?.kind !== "window") {
+    // A chunk's edges cut all loss steps alike.
+    run(trace, truncation ? { base: data, lossStep: lossSteps[0] } : undefined);
+    signs.note(trace.data, [0, program.seqLen - 1]);
     return totalLoss(trace);
   }
   let total = 0;
-  for (const t of program.lossSteps) {
-    run(trace, base.data, cutFor(t));
-    signs.note(trace.data);
-    total += losses[t];
+  for (const lossStep of lossSteps) {
+    run(trace, { base: data, lossStep });
+    signs.note(trace.data, reach(program, lossStep));
+    total += losses[lossStep];
   }
   return total;
-
-  function cutFor(lossStep: number): Cut {
-    return (block, k) => {
-      const before = previousStep(block, k);
-      return (
-        !!truncation && cuts(truncation, k, before, lossStep, before === -1 || before === seqLen)
-      );
-    };
-  }
 }
 
 /** Which relus are active, over one or more forward passes. */
 class ReluSigns {
-  private readonly places: readonly { from: number; to: number }[];
+  private readonly places: readonly Slot[];
   private readonly active: number[] = [];
 
   constructor(program: Program) {
     const relu = OPS.get("relu");
     this.places = layoutOf(program).blocks.flatMap(({ calls }) =>
-      calls
-        .filter(({ op }) => op === relu)
-        .map(({ out }) => ({ from: out.offset, to: out.offset + program.seqLen * out.size })),
+      calls.filter(({ op }) => op === relu).map(({ out }) => out),
     );
   }
 
@@ -113,9 +103,11 @@ class ReluSigns {
     this.active.length = 0;
   }
 
-  note(data: Float64Array): void {
-    for (const { from, to } of this.places) {
-      for (let i = from; i < to; i++) this.active.push(data[i] > 0 ? 1 : 0);
+  /** Of the steps that the loss depends on. */
+  note(data: Float64Array, [first, last]: readonly [number, number]): void {
+    for (const { offset, size } of this.places) {
+      const end = offset + (last + 1) * size;
+      for (let i = offset + first * size; i < end; i++) this.active.push(data[i] > 0 ? 1 : 0);
     }
   }
 

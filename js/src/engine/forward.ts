@@ -2,7 +2,7 @@
 
 import { type BlockLayout, type Layout, layoutOf, outputSlot } from "./layout";
 import type { Slot } from "./ops";
-import { type Block, elementCount, type Program } from "./program";
+import { type Block, cuts, elementCount, type Program, previousStep } from "./program";
 
 /** Leaf name to its numbers, row by row; cross-entropy's targets are classes. */
 export type Values = Readonly<Record<string, Float64Array>>;
@@ -41,21 +41,32 @@ function load({ program, data }: ForwardPass, layout: Layout, values: Values): v
   }
 }
 
-/** Whether a step reads its previous state from the base instead of from the step before. */
-export type Cut = (block: Block, step: number) => boolean;
+/** The states that a loss step is cut from stay those of `base`: what a central difference of a
+ * truncated gradient needs. */
+export interface Held {
+  readonly base: Float64Array;
+  readonly lossStep: number;
+}
 
-/**
- * Evaluate from the leaves that stand in the trace. Where `cut` holds, a step reads its previous
- * state from `base`: what a central difference of a truncated gradient needs.
- */
-export function run(trace: ForwardPass, base?: Float64Array, cut?: Cut): void {
+/** The first and last step that a loss step may depend on. */
+export function reach({ truncation, seqLen, bidirectional }: Program, lossStep: number) {
+  if (truncation?.kind !== "window") return [0, seqLen - 1] as const;
+  const lag = truncation.size - 1;
+  const last = bidirectional ? Math.min(lossStep + lag, seqLen - 1) : lossStep;
+  return [Math.max(lossStep - lag, 0), last] as const;
+}
+
+/** Evaluate from the leaves that stand in the trace; with `held` only the steps in reach. */
+export function run(trace: ForwardPass, held?: Held): void {
   const { program, data, losses } = trace;
+  const { seqLen, lossSteps, lossWeight } = program;
   const layout = layoutOf(program);
-  if (layout.oneHot) encode(data, layout.leaves["target"], layout.oneHot, program.seqLen);
-  for (const block of layout.blocks) runBlock(block, data, program.seqLen, base, cut);
+  const steps = held ? reach(program, held.lossStep) : ([0, seqLen - 1] as const);
+  if (layout.oneHot) encode(data, layout.leaves["target"], layout.oneHot, seqLen);
+  for (const block of layout.blocks) runBlock(block, trace, steps, held);
   const { offset } = outputSlot(layout.blocks[layout.blocks.length - 1]);
   losses.fill(0);
-  for (const t of program.lossSteps) losses[t] = program.lossWeight * data[offset + t];
+  for (const t of lossSteps) losses[t] = lossWeight * data[offset + t];
 }
 
 /** One-hot rows; what is no class gives NaN. */
@@ -71,25 +82,30 @@ function encode(data: Float64Array, classes: Slot, oneHot: Slot, steps: number):
 
 function runBlock(
   { block, calls, joins, states, initial }: BlockLayout,
-  data: Float64Array,
-  steps: number,
-  base: Float64Array | undefined,
-  cut: Cut | undefined,
+  { program, data }: ForwardPass,
+  [first, last]: readonly [number, number],
+  held: Held | undefined,
 ): void {
-  for (const { slot, sources } of joins) join(data, slot, sources, steps);
+  for (const { slot, sources } of joins) join(data, slot, sources, first, last);
   for (let s = 0; s < states.length; s++) {
     const { offset, size } = initial[s];
-    const row = states[s].offset + (block.reverse ? steps * size : 0);
+    const row = states[s].offset + (block.reverse ? program.seqLen * size : 0);
     data.copyWithin(row, offset, offset + size);
   }
-  for (let n = 0; n < steps; n++) {
-    const k = block.reverse ? steps - 1 - n : n;
-    const held = base && cut?.(block, k) ? readStates(base, states, block, k) : null;
-    const own = held && readStates(data, states, block, k);
-    if (held) writeStates(data, states, block, k, held);
+  for (let n = first; n <= last; n++) {
+    const k = block.reverse ? first + last - n : n;
+    const base = held && isCut(program, block, k, held.lossStep) && held.base;
+    const own = base && readStates(data, states, block, k);
+    if (base) writeStates(data, states, block, k, readStates(base, states, block, k));
     for (let i = 0; i < calls.length; i++) calls[i].op.value(data, calls[i], k);
     if (own) writeStates(data, states, block, k, own);
   }
+}
+
+function isCut({ truncation, seqLen }: Program, block: Block, k: number, lossStep: number) {
+  const before = previousStep(block, k);
+  const initial = before === -1 || before === seqLen;
+  return truncation !== null && cuts(truncation, k, before, lossStep, initial);
 }
 
 /** The states that step k reads. */
@@ -112,8 +128,14 @@ function writeStates(
   });
 }
 
-function join(data: Float64Array, slot: Slot, sources: readonly Slot[], steps: number): void {
-  for (let k = 0; k < steps; k++) {
+function join(
+  data: Float64Array,
+  slot: Slot,
+  sources: readonly Slot[],
+  first: number,
+  last: number,
+): void {
+  for (let k = first; k <= last; k++) {
     let o = slot.offset + k * slot.stride;
     for (const source of sources) {
       const p = source.offset + k * source.stride;

@@ -94,8 +94,13 @@ export class PathGraph {
     this.top = this.node(last, program.blocks[last].template.outputs[0], wanted.lossStep);
   }
 
+  /** What tells a node at a step from all others. */
+  indexOf({ block, node, step }: Key): number {
+    return (block * this.most + node) * this.trace.program.seqLen + step;
+  }
+
   private node(block: number, node: number, step: number): Node {
-    const index = (block * this.most + node) * this.trace.program.seqLen + step;
+    const index = this.indexOf({ block, node, step });
     return { block, node, step, index, size: this.layout.blocks[block].nodes[node].size };
   }
 

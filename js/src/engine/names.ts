@@ -1,33 +1,44 @@
-/** The sentence for a name that does not exist; `rnn_widgets/core/names.py` has its like. */
+/** The sentences for names that do not exist, word for word those of `core/names.py`. */
 
 /** The error for an unknown name: what was given, the nearest valid name, and all there are. */
 export function unknown(what: string, name: string, names: readonly string[]): Error {
   const near = nearest(name, names);
-  const hint = near === undefined ? "" : `did you mean "${near}"? `;
-  return new Error(`there is no ${what} "${name}"; ${hint}There are: ${names.join(", ")}.`);
+  const hint = near === undefined ? "there are" : `did you mean ${quoted(near)}? There are`;
+  return new Error(`there is no ${what} ${quoted(name)}; ${hint}: ${names.join(", ")}.`);
 }
 
-/** The valid name most like a given one, upper and lower case alike; none if none is. */
-export function nearest(name: string, names: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let most = 0.4;
-  for (const valid of names) {
-    const alike = likeness(name.toLowerCase(), valid.toLowerCase());
-    if (alike > most) [best, most] = [valid, alike];
-  }
-  return best;
+/** A text in quotation marks, as Python shows it. */
+export function quoted(text: string): string {
+  const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escapes: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
+  const written = [...text].map((c) => escapes[c] ?? (c === mark || c === "\\" ? `\\${c}` : c));
+  return mark + written.join("") + mark;
 }
 
-/** 1 for equal texts, 0 for texts without a letter in common: the share of both that is their
- * longest common subsequence. */
-function likeness(a: string, b: string): number {
-  let row = new Array<number>(b.length + 1).fill(0);
-  for (const letter of a) {
-    const next = [0];
-    for (let j = 0; j < b.length; j++) {
-      next.push(letter === b[j] ? row[j] + 1 : Math.max(row[j + 1], next[j]));
-    }
-    row = next;
-  }
-  return (2 * row[b.length]) / (a.length + b.length);
+/** The valid name most like a given one, upper and lower case alike; none if none is. Of equals
+ * the last in the alphabet, as Python's `difflib.get_close_matches` has it. */
+function nearest(name: string, names: readonly string[]): string | undefined {
+  const given = [...name.toLowerCase()];
+  const lowered = new Map(names.map((valid) => [valid.toLowerCase(), valid]));
+  const ranked = [...lowered].map(([lower, valid]) => {
+    const letters = [...lower];
+    return { lower, valid, alike: (2 * common(letters, given)) / (letters.length + given.length) };
+  });
+  ranked.sort((a, b) => b.alike - a.alike || (a.lower < b.lower ? 1 : -1));
+  return ranked[0]?.alike >= 0.4 ? ranked[0].valid : undefined;
+}
+
+/** How many letters match: those of the longest run in common, and likewise on its either side. */
+function common(a: readonly string[], b: readonly string[]): number {
+  let [length, i, j] = [0, 0, 0];
+  a.forEach((_, p) => {
+    b.forEach((_, q) => {
+      let run = 0;
+      while (p + run < a.length && q + run < b.length && a[p + run] === b[q + run]) run++;
+      if (run > length) [length, i, j] = [run, p, q];
+    });
+  });
+  if (!length) return 0;
+  const left = common(a.slice(0, i), b.slice(0, j));
+  return length + left + common(a.slice(i + length), b.slice(j + length));
 }

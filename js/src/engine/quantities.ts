@@ -13,7 +13,7 @@ import {
   type Values,
 } from "./forward";
 import { StateJacobians } from "./jacobians";
-import { unknown } from "./names";
+import { quoted, unknown } from "./names";
 import type { Program } from "./program";
 import { adjoints, contribution, gradients, type Sweep, sweep } from "./sweep";
 
@@ -41,12 +41,15 @@ interface Row {
 }
 
 const TABLE = new Map((rows as Row[]).map((row) => [row.name, row]));
+const ENTRY = /^\s*([\p{L}\p{Nl}\p{No}_][\p{L}\p{N}_.]*)\s*(?:\[([^[\]]*)\])?\s*$/u;
 const FORM = /^\s*([a-z_.]+?)(_l\d+(?:_reverse)?)?\s*(?:\[(.*)\])?\s*$/;
 
 /** Read and validate a quantity; an Error says what there is. */
 export function parseQuantity(text: string, program: Program): Quantity {
   const match = FORM.exec(text);
-  if (!match) throw new Error(`a quantity is written like "gradient[weight_hh_l0]", not "${text}"`);
+  if (!match) {
+    throw new Error(`a quantity is written like 'gradient[weight_hh_l0]', not ${quoted(text)}`);
+  }
   const [, name, suffix, argument] = match;
   const known = TABLE.get(name);
   if (!known) throw unknown("quantity", name, [...TABLE.keys()]);
@@ -60,19 +63,25 @@ export function parseQuantity(text: string, program: Program): Quantity {
     }
     return plain;
   }
-  if (!argument) throw new Error(`${name} needs an argument`);
+  if (!argument) {
+    const first = Object.keys(program.parameters)[0];
+    const example = { steps: "0", node: "h" }[known.argument] ?? first;
+    throw new Error(`${name} needs an argument, for example ${name}[${example}]`);
+  }
   if (known.argument === "node") {
     const names = program.cell.nodes.flatMap((node) => node.name ?? []);
     if (!names.includes(argument)) throw unknown("node", argument, names);
     return { ...plain, node: argument };
   }
   if (known.argument === "steps") return { ...plain, steps: stepsOf(name, argument, program, row) };
-  return { ...plain, ...parseEntry(argument, leavesFor(known.argument, program)) };
+  if (known.argument === "parameter") return { ...plain, ...parseParameter(argument, program) };
+  const leaves = known.argument === "leaf" ? program.leaves : differentiable(program);
+  return { ...plain, ...parseEntry(argument, leaves) };
 }
 
-function leavesFor(kind: string, program: Program): Readonly<Record<string, readonly number[]>> {
-  if (kind === "parameter") return program.parameters;
-  if (kind === "leaf") return program.leaves;
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+function differentiable(program: Program): Shapes {
   return Object.fromEntries(
     Object.entries(program.leaves).filter(
       ([leaf]) => leaf !== "v" && !(leaf === "target" && program.loss === "cross_entropy"),
@@ -80,28 +89,44 @@ function leavesFor(kind: string, program: Program): Readonly<Record<string, read
   );
 }
 
+/** `parseEntry` for a parameter; of a leaf that is none it says so. */
+function parseParameter(text: string, { leaves, parameters }: Program) {
+  const name = ENTRY.exec(text)?.[1] ?? "";
+  if (Object.hasOwn(leaves, name) && !Object.hasOwn(parameters, name)) {
+    throw new Error(
+      `${name} is not a parameter; contributions exist for parameters only: ` +
+        `${Object.keys(parameters).join(", ")}.`,
+    );
+  }
+  return parseEntry(text, parameters);
+}
+
 /** Read an entry such as `weight_hh_l0[0,1]`; without brackets `index` is empty. */
-export function parseEntry(text: string, leaves: Readonly<Record<string, readonly number[]>>) {
-  const match = /^\s*([^\s[\]]+)\s*(?:\[([^[\]]*)\])?\s*$/.exec(text);
-  if (!match) throw new Error(`an entry is written like "weight_hh_l0[0,1]", not "${text}"`);
+export function parseEntry(text: string, leaves: Shapes) {
+  const match = ENTRY.exec(text);
+  if (!match) {
+    throw new Error(`an entry is written like 'weight_hh_l0[0,1]', not ${quoted(text)}`);
+  }
   const [, leaf, brackets] = match;
   if (!Object.hasOwn(leaves, leaf)) throw unknown("leaf", leaf, Object.keys(leaves));
   const shape = leaves[leaf];
   if (brackets === undefined) return { leaf, index: [] };
-  const index = brackets.split(",").map(wholeNumber);
+  const index = wholeNumbers(brackets);
+  if (!index) throw new Error(`an index is made of whole numbers, not [${brackets}]`);
   if (index.length !== shape.length || !index.every((i, axis) => i >= 0 && i < shape[axis])) {
     const ranges = shape.map((n) => `0 to ${n - 1}`).join(", ");
+    const written = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
     throw new Error(
-      `${leaf} has shape (${shape.join(", ")}): its index runs over ${ranges}, not [${brackets}]`,
+      `${leaf} has shape (${written}): its index runs over ${ranges}, not [${brackets}]`,
     );
   }
   return { leaf, index };
 }
 
-function wholeNumber(text: string): number {
-  if (!/^\s*[+-]?\d+\s*$/.test(text))
-    throw new Error(`an index is made of whole numbers, not [${text}]`);
-  return Number(text);
+/** The whole numbers between commas; null if there is anything else. */
+function wholeNumbers(text: string): number[] | null {
+  const parts = text.split(",");
+  return parts.every((part) => /^\s*[+-]?\d+\s*$/.test(part)) ? parts.map(Number) : null;
 }
 
 function rowOf(known: Row, suffix: string | undefined, program: Program): number {
@@ -114,20 +139,23 @@ function rowOf(known: Row, suffix: string | undefined, program: Program): number
   const layers = Array.from({ length: program.numLayers }, (_, i) =>
     directions.map((d) => `_l${i}${d}`),
   ).flat();
+  const named = layers.map((layer) => known.name + layer);
   if (suffix === undefined && layers.length > 1) {
     throw new Error(
-      `the network has several layers or directions: name one of ${layers.map((l) => known.name + l).join(", ")}`,
+      `the network has several layers or directions: name one of ${named.join(", ")}`,
     );
   }
   const row = suffix === undefined ? 0 : layers.indexOf(suffix);
   if (row < 0)
-    throw new Error(`${known.name}${suffix} does not exist; the layers are ${layers.join(", ")}`);
+    throw new Error(`${known.name}${suffix} does not exist; there is ${named.join(", ")}`);
   return row;
 }
 
 function stepsOf(name: string, argument: string, program: Program, row: number): number[] {
-  const steps = argument.split(",").map(wholeNumber);
-  if (steps.length > 2) throw new Error(`${name} takes steps: [t] or [t,k], not [${argument}]`);
+  const steps = wholeNumbers(argument);
+  if (!steps || steps.length > 2) {
+    throw new Error(`${name} takes steps: [t] or [t,k], not [${argument}]`);
+  }
   const last = program.seqLen - 1;
   const [t, k] = steps;
   if (t < 0 || t > last) throw new Error(`step ${t} does not exist; the steps are 0 to ${last}`);

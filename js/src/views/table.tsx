@@ -2,9 +2,11 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { render } from "preact";
+import { useRef } from "preact/hooks";
 import type { Account } from "../accounting";
 import { norm } from "../engine/quantities";
 import { allDigits, threeDigits } from "../format";
+import { gatesOf } from "../gates";
 import type { KernelState } from "../kernel";
 import type { LiveLab } from "../live";
 import { flattened } from "../network";
@@ -30,17 +32,22 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
   const finite = Object.values(gradients).every((gradient) => gradient.every(Number.isFinite));
   return (
     <div class="rw-table">
-      {!finite && <p class="rw-notice">{overflowText(lab)}</p>}
       <div class="rw-scroll">
         <table>
-          <caption>Which gradient is which: ∂L by every leaf, under its names</caption>
+          <caption>
+            {finite ? "Which gradient is which: ∂L by every leaf, under its names" : overflow(lab)}
+          </caption>
           <thead>
             <tr>
               <th scope="col">leaf</th>
               <th scope="col">also called</th>
               <th scope="col">norm</th>
+              {compared && (
+                <th scope="col" class="rw-off">
+                  off the given by
+                </th>
+              )}
               <th scope="col">gradient</th>
-              {compared && <th scope="col">off the given by</th>}
             </tr>
           </thead>
           <tbody>
@@ -48,19 +55,19 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
               <tr key={leaf} data-leaf={leaf}>
                 <th scope="row">{leaf}</th>
                 <td class="rw-aliases">
-                  {(lab.network.aliases[leaf] ?? []).map((alias) => (
+                  {(lab.aliases.value[leaf] ?? []).map((alias) => (
                     <div key={alias}>{alias}</div>
                   ))}
                 </td>
                 <td class="rw-number">{threeDigits(norm(gradient))}</td>
-                <td>
-                  <Entries lab={lab} leaf={leaf} shape={program.leaves[leaf]} data={gradient} />
-                </td>
                 {compared && (
                   <td class="rw-number">
                     {compare[leaf] ? distance(gradient, compare[leaf]) : ""}
                   </td>
                 )}
+                <td>
+                  <Entries lab={lab} leaf={leaf} shape={program.leaves[leaf]} data={gradient} />
+                </td>
               </tr>
             ))}
           </tbody>
@@ -72,15 +79,16 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
           the cell is run again.
         </p>
       )}
-      <AccountingLine account={lab.accounting.account.value} kernel={lab.kernel.state.value} />
+      <Accounts lab={lab} />
     </div>
   );
 }
 
-function overflowText({ results }: LiveLab): string {
+/** In place of the caption, so that nothing moves. */
+function overflow({ results }: LiveLab) {
   const step = results.overflow;
-  const where = step === null ? "on the way back" : `at t = ${step + 1} (step ${step})`;
-  return `Overflow: numbers grow beyond what a computer holds, first ${where}. What depends on them is not a number.`;
+  const where = step === null ? "on the way back" : `from t = ${step + 1} (step ${step})`;
+  return <span class="rw-overflow">Overflow {where}: what depends on it is not a number</span>;
 }
 
 function Entries(props: {
@@ -97,13 +105,30 @@ function Entries(props: {
       </span>
     );
   }
+  const { program } = lab.results;
   const last = shape[shape.length - 1];
+  const gates = gatesOf(program, leaf);
   // A bias of several gates reads as one row per gate.
-  const { hiddenSize } = lab.results.program;
-  const columns = shape.length === 1 && last % hiddenSize === 0 ? hiddenSize : last;
-  const selectable = leaf in lab.results.program.parameters;
+  const columns = shape.length === 1 && gates.length ? program.hiddenSize : last;
+  const rows = data.length / columns;
+  const selectable = leaf in program.parameters;
   return (
-    <div class="rw-entries" style={{ gridTemplateColumns: `repeat(${columns}, max-content)` }}>
+    <div
+      class={`rw-entries ${gates.length ? "rw-gated" : ""}`}
+      style={{ "--rw-columns": `${columns}` }}
+    >
+      {gates.map((gate, i) => {
+        const height = rows / gates.length;
+        return (
+          <span
+            key={gate}
+            class="rw-gate"
+            style={{ gridRow: `${i * height + 1} / span ${height}` }}
+          >
+            {gate}
+          </span>
+        );
+      })}
       {Array.from(data, (x, i) => {
         const index = shape.length === 2 ? `${Math.floor(i / last)},${i % last}` : `${i}`;
         const entry = `${leaf}[${index}]`;
@@ -144,68 +169,71 @@ const WITHOUT_TORCH: Record<KernelState, string> = {
   gone: "missing: the kernel has stopped",
 };
 
-function AccountingLine({ account, kernel }: { account: Account | null; kernel: KernelState }) {
-  if (!account) return <p class="rw-accounting rw-moving">does it add up? …</p>;
-  const { entry, contributions, autograd, differences, worst, scale, kink } = account;
-  const rounding = 1e-10 * scale;
+/** While the network moves its last account stays in place, dimmed and without its verdicts. */
+function Accounts({ lab }: { lab: LiveLab }) {
+  const kernel = lab.kernel.state.value;
+  const now = lab.accounting.account.value;
+  const last = useRef<Account | null>(null);
+  last.current = now ?? last.current;
+  const entry = last.current?.entry ?? lab.selection.value; // the one that the numbers belong to
+  const lines = last.current ? linesOf(last.current, kernel) : NO_LINES;
   return (
-    <table class="rw-accounting" data-kernel={kernel}>
+    <table
+      class={`rw-accounting ${now ? "" : "rw-moving"}`}
+      data-kernel={kernel}
+      aria-busy={now === null}
+    >
       <caption>Does it add up?</caption>
       <tbody>
-        <Line
-          name="contributions"
-          label={`sum of all C[t, k] of ${entry}`}
-          value={contributions}
-          verdict=""
-        />
-        <Line
-          name="autograd"
-          label="torch autograd"
-          value={autograd}
-          missing={WITHOUT_TORCH[kernel]}
-          verdict={autograd === null ? "" : verdict(contributions - autograd, rounding)}
-        />
-        <Line
-          name="differences"
-          label="central differences"
-          value={differences}
-          verdict={
-            kink
-              ? "a relu's kink lies here: no estimate"
-              : verdict(contributions - differences, 1e-6 * Math.max(scale, 1e-3))
-          }
-        />
-        <Line
-          name="worst"
-          label="all entries of all leaves against torch"
-          value={null}
-          missing=""
-          verdict={worst === null ? "" : verdict(worst, rounding)}
-        />
+        {Object.entries(lines).map(([witness, { value, missing, verdict }]) => (
+          <tr key={witness} data-witness={witness}>
+            <th scope="row">{LABELS[witness].replace("{}", entry)}</th>
+            {value === null ? (
+              <td class="rw-missing">{missing}</td>
+            ) : (
+              <td title={now ? allDigits(value) : undefined}>{long(value)}</td>
+            )}
+            <td>{now ? verdict : "…"}</td>
+          </tr>
+        ))}
       </tbody>
     </table>
   );
 }
 
-function Line(props: {
-  name: string;
-  label: string;
-  value: number | null;
-  missing?: string;
-  verdict: string;
-}) {
-  const { name, label, value, missing, verdict } = props;
-  return (
-    <tr data-witness={name}>
-      <th scope="row">{label}</th>
-      {value === null ? (
-        <td class="rw-missing">{missing}</td>
-      ) : (
-        <td title={allDigits(value)}>{long(value)}</td>
-      )}
-      <td>{verdict}</td>
-    </tr>
-  );
+const LABELS: Readonly<Record<string, string>> = {
+  contributions: "sum of all C[t, k] of {}",
+  autograd: "torch autograd",
+  differences: "central differences",
+  worst: "all entries of all leaves against torch",
+};
+
+interface Line {
+  readonly value: number | null;
+  /** What stands in place of no value. */
+  readonly missing: string;
+  readonly verdict: string;
+}
+
+const EMPTY: Line = { value: null, missing: "", verdict: "" };
+const NO_LINES = { contributions: EMPTY, autograd: EMPTY, differences: EMPTY, worst: EMPTY };
+
+function linesOf(account: Account, kernel: KernelState): Record<string, Line> {
+  const { contributions, autograd, differences, worst, scale, kink } = account;
+  const rounding = 1e-10 * scale;
+  const differ = kink
+    ? "a relu's kink lies here: no estimate"
+    : verdict(contributions - differences, 1e-6 * Math.max(scale, 1e-3));
+  return {
+    contributions: { ...EMPTY, value: contributions },
+    autograd: {
+      value: autograd,
+      missing: WITHOUT_TORCH[kernel],
+      verdict: autograd === null ? "" : verdict(contributions - autograd, rounding),
+    },
+    differences: { ...EMPTY, value: differences, verdict: differ },
+    worst: { ...EMPTY, verdict: worst === null ? "" : verdict(worst, rounding) },
+  };
 }
 
 const long = (x: number) =>

@@ -1,0 +1,145 @@
+/** From a quantity to what a widget's trait holds; `rnn_widgets/widgets/transforms.py` has the same. */
+
+import type { Tensor } from "./engine/quantities";
+import { shortNumber } from "./format";
+
+export type Transform =
+  | "identity"
+  | "finite"
+  | "floored"
+  | "limit"
+  | "minus_limit"
+  | "stack_bottom"
+  | "stack_top"
+  | "decade_below"
+  | "decade_above"
+  | "decades";
+
+export type TraitKind = "array" | "list" | "number" | "text";
+
+export function transformed(tensor: Tensor, transform: Transform): Tensor {
+  const { data, shape } = tensor;
+  switch (transform) {
+    case "identity":
+      return tensor;
+    case "finite":
+      return { data: data.map((x) => (Number.isFinite(x) ? x : 0)), shape };
+    case "floored": {
+      const [bottom, , top] = decades(data);
+      const size = (x: number) => (Number.isFinite(x) ? Math.abs(x) || 10 ** bottom : 10 ** top);
+      return { data: data.map(size), shape };
+    }
+    case "limit":
+      return scalar(limit(data));
+    case "minus_limit":
+      return scalar(-limit(data));
+    case "stack_bottom":
+      return scalar(stack(tensor)[0]);
+    case "stack_top":
+      return scalar(stack(tensor)[1]);
+    case "decade_below":
+      return scalar(10 ** decades(data)[0]);
+    case "decade_above":
+      return scalar(10 ** decades(data)[2]);
+    case "decades": {
+      const [, first, top] = decades(data);
+      const every = Math.ceil((top - first + 1) / MOST_TICKS);
+      const count = Math.floor((top - first) / every) + 1;
+      const powers = Float64Array.from({ length: count }, (_, i) => 10 ** (first + i * every));
+      return { data: powers, shape: [count] };
+    }
+  }
+}
+
+const scalar = (value: number): Tensor => ({ data: Float64Array.of(value), shape: [] });
+
+// Ends of scales go up this ladder, so that they stand still while numbers move a little.
+const RUNGS = [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+/** The next rung of the ladder; 0 and what is too small or large for one stay. */
+function roundedUp(size: number): number {
+  if (!(size > 1e-300 && size < 1e300)) return size;
+  const decade = 10 ** Math.floor(Math.log10(size));
+  return RUNGS.map((rung) => rung * decade).find((end) => size <= end) ?? size;
+}
+
+/** Ends of an axis for bars stacked by row, negative ones downwards. */
+function stack({ data, shape }: Tensor): [bottom: number, top: number] {
+  const columns = shape[shape.length - 1] ?? 1;
+  const down = new Float64Array(columns);
+  const up = new Float64Array(columns);
+  data.forEach((x, i) => {
+    if (Number.isFinite(x)) (x < 0 ? down : up)[i % columns] += Math.abs(x);
+  });
+  const lowest = Math.min(Math.max(0, ...down), MOST_HEIGHT);
+  const highest = Math.min(Math.max(0, ...up), MOST_HEIGHT);
+  return [-roundedUp(lowest), roundedUp(highest) || (lowest ? 0 : 1)];
+}
+
+/** The largest absolute value rounded up, 1 if it is 0: half the width of a symmetric scale. */
+function limit(data: Float64Array): number {
+  let largest = 0;
+  for (const x of data) if (Number.isFinite(x)) largest = Math.max(largest, Math.abs(x));
+  return roundedUp(largest) || 1;
+}
+
+const MOST_TICKS = 6;
+const MOST_HEIGHT = 1e300; // an axis as long as a float can be has infinitely many ticks
+
+/** Exponents of a logarithmic axis: its bottom, its first labelled decade, and its top. Where there
+ * are zeros, they stand at the bottom, one decade below that of the smallest number. */
+function decades(data: Float64Array): [bottom: number, first: number, top: number] {
+  const sizes = data.filter((x) => Number.isFinite(x) && x !== 0).map(Math.abs);
+  const apart = data.includes(0) ? 1 : 0;
+  if (!sizes.length) return [-1 - apart, -1, 0];
+  const low = Math.floor(Math.log10(sizes.reduce((a, b) => Math.min(a, b))));
+  const high = Math.ceil(Math.log10(sizes.reduce((a, b) => Math.max(a, b))));
+  const first = Math.max(low, -306); // a float has no smaller full decade, and none above 308
+  return [first - apart, first, Math.min(Math.max(high, first + 1), 308)];
+}
+
+/** What is set on the trait: always a fresh array, since Backbone compares by identity. */
+export function traitValue({ data, shape }: Tensor, kind: TraitKind): unknown {
+  if (kind === "number") return data[0];
+  const columns = shape[1];
+  if (columns === undefined) return kind === "array" ? data.slice() : [...data];
+  return Array.from({ length: shape[0] }, (_, row) => {
+    const part = data.slice(row * columns, (row + 1) * columns);
+    return kind === "array" ? part : [...part];
+  });
+}
+
+/** What a trait of text says. */
+export interface Said {
+  readonly quantity: string;
+  readonly transform: Transform;
+  /** "{}" stands for the number. */
+  readonly text: string;
+  /** Not empty for a title, which says by this name when there are no numbers to look at. */
+  readonly name: string;
+}
+
+/** The text for a quantity's numbers, null if it does not exist. */
+export function said(
+  { quantity, transform, text, name }: Said,
+  numbers: Tensor | null,
+  /** The first step (0-based) with a value that is not finite, null if only the way back has one. */
+  overflow: () => number | null,
+): string {
+  if (!numbers) return `${name || quantity} does not exist in this network`;
+  if (name && !numbers.data.every(Number.isFinite)) return `${name} overflows ${where(overflow())}`;
+  return text.replaceAll("{}", shortNumber(transformed(numbers, transform).data[0]));
+}
+
+function where(step: number | null): string {
+  return step === null ? "on the way back" : `from t = ${step + 1} (step ${step})`;
+}
+
+export function sameTensor(a: Tensor | undefined, b: Tensor): boolean {
+  return (
+    a !== undefined &&
+    a.shape.length === b.shape.length &&
+    a.shape.every((n, axis) => n === b.shape[axis]) &&
+    a.data.every((x, i) => Object.is(x, b.data[i]))
+  );
+}

@@ -1,0 +1,222 @@
+/** A factor as it is multiplied: its symbol over its numbers, as text where there is room, else as
+ * coloured tiles. Pointing at a number, or walking to it with the arrow keys, says what it is. */
+
+import { type Signal, useComputed } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { allDigits } from "../format";
+import { type Factor, WHOLE } from "./chain-factors";
+import { fitting } from "./contributions-numbers";
+import { strength, tint } from "./kit";
+
+/** Which number of which factor is pointed at. */
+export interface Pointed {
+  readonly factor: number;
+  readonly row: number;
+  readonly column: number;
+}
+
+/** How large one number is drawn; as text or as a tile. */
+export interface Measure {
+  readonly tiles: boolean;
+  readonly width: number;
+  readonly height: number;
+}
+
+const THIN = 14; // pixels that a row or column of tiles has across at least
+const SYMBOL = 40; // and that a symbol takes above it
+const AXIS = 13; // what "h" and "c" take left of the rows
+
+/** How numbers are drawn where the longest side has `size` and the panel is `width` wide. */
+export function measure(size: number, width: number): Measure {
+  if (size <= 4) return { tiles: false, width: width < 900 ? 40 : 46, height: 24 };
+  if (size <= 6) return { tiles: false, width: 40, height: 22 };
+  const side = Math.min(152, Math.max(100, 0.15 * width));
+  const tile = Math.max(3, Math.floor(side / size));
+  return { tiles: true, width: tile, height: tile };
+}
+
+/** Pixels that a factor's numbers take. */
+export function extent({ rows, columns }: Factor, { tiles, width, height }: Measure) {
+  const across = (count: number, one: number) => Math.max(count * one, tiles ? THIN : 0);
+  return [across(columns, width), across(rows, height)] as const;
+}
+
+/** What a factor takes of the line. */
+export function share(factor: Factor, unit: Measure): number {
+  return Math.max(extent(factor, unit)[0], SYMBOL) + (factor.split[0] ? AXIS : 0);
+}
+
+export function numberText(factor: Factor, row: number, column: number): string {
+  const { whole, data, part, columns } = factor;
+  const at = row * columns + column;
+  const text = `${factor.name(row, column)} = ${allDigits(whole[at])}`;
+  return part === WHOLE ? text : `${text}, of which ${part}: ${allDigits(data[at])}`;
+}
+
+interface MatrixProps {
+  readonly factor: Factor;
+  /** Its place among the factors. */
+  readonly at: number;
+  readonly symbol: ComponentChildren;
+  readonly limit: number;
+  readonly measure: Measure;
+  readonly theme: string;
+  readonly pointed: Signal<Pointed | null>;
+}
+
+export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: MatrixProps) {
+  const { rows, columns, kind, step, split, about } = factor;
+  const numbers = useRef<HTMLDivElement>(null);
+  const [width, height] = extent(factor, measure);
+  const tiles = measure.tiles && kind !== "result";
+
+  const point = (row: number, column: number) => {
+    const i = Math.min(Math.max(row, 0), rows - 1);
+    const j = Math.min(Math.max(column, 0), columns - 1);
+    const now = pointed.peek();
+    if (now?.factor !== at || now.row !== i || now.column !== j) {
+      pointed.value = { factor: at, row: i, column: j };
+    }
+    if (numbers.current) numbers.current.title = numberText(factor, i, j);
+  };
+  const follow = (event: PointerEvent) => {
+    const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
+    point(
+      Math.floor(((event.clientY - box.top) / box.height) * rows),
+      Math.floor(((event.clientX - box.left) / box.width) * columns),
+    );
+  };
+  const press = (event: KeyboardEvent) => {
+    const walk = WALKS[event.key];
+    if (!walk) return;
+    const now = pointed.peek();
+    const { row, column } = now?.factor === at ? now : { row: 0, column: 0 };
+    point(row + walk[0], column + walk[1]);
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <figure class="rw-chain-factor" data-factor={kind} data-at={step}>
+      <figcaption title={about}>{symbol}</figcaption>
+      <Axis counts={split} side="top" />
+      <Axis counts={split} side="left" />
+      {/* biome-ignore-start lint/a11y/noNoninteractiveTabindex: arrow keys walk through its numbers */}
+      {/* biome-ignore-start lint/a11y/useSemanticElements: no form, no fieldset */}
+      <div
+        ref={numbers}
+        class="rw-chain-matrix"
+        role="group"
+        aria-label={`${about}; ${rows} × ${columns}`}
+        tabIndex={0}
+        data-lm-suppress-shortcuts="true"
+        data-small={measure.width < 42}
+        style={{
+          "--rw-columns": columns,
+          "--rw-rows": rows,
+          width: kind === "result" ? undefined : `${width}px`,
+          height: kind === "result" ? undefined : `${height}px`,
+        }}
+        onPointerMove={follow}
+        onPointerLeave={() => {
+          pointed.value = null;
+        }}
+        onFocus={() => {
+          if (pointed.peek()?.factor !== at) point(0, 0);
+        }}
+        onBlur={() => {
+          pointed.value = null;
+        }}
+        onKeyDown={press}
+      >
+        {tiles ? (
+          <Tiles factor={factor} limit={limit} theme={theme} />
+        ) : (
+          <Numbers factor={factor} limit={limit} room={kind === "result" ? 7 : 6} />
+        )}
+        <Cursor at={at} pointed={pointed} />
+      </div>
+      {/* biome-ignore-end lint/a11y/noNoninteractiveTabindex: see above */}
+      {/* biome-ignore-end lint/a11y/useSemanticElements: see above */}
+    </figure>
+  );
+}
+
+const WALKS: Readonly<Record<string, readonly [number, number]>> = {
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+};
+
+/** Where h and c lie, above the columns or left of the rows. */
+function Axis({ counts, side }: { counts: readonly [number, number]; side: "top" | "left" }) {
+  const count = counts[side === "top" ? 1 : 0];
+  return (
+    <div class={`rw-chain-axis rw-chain-${side}`} aria-hidden="true">
+      {count > 0 && <i>h</i>}
+      {count > 0 && <i>c</i>}
+    </div>
+  );
+}
+
+function Cursor({ at, pointed }: { at: number; pointed: Signal<Pointed | null> }) {
+  const here = useComputed(() => (pointed.value?.factor === at ? pointed.value : null)).value;
+  if (!here) return null;
+  return <span class="rw-chain-cursor" style={{ "--rw-i": here.row, "--rw-j": here.column }} />;
+}
+
+function Numbers(props: { factor: Factor; limit: number; room: number }) {
+  const { factor, limit, room } = props;
+  return (
+    <>
+      {Array.from(factor.data, (x, i) => (
+        <span key={i} class="rw-cell" data-value={x} {...tint(x, limit)}>
+          {fitting(x, room)}
+        </span>
+      ))}
+    </>
+  );
+}
+
+/** One pixel for each number, scaled up: a matrix of hundreds costs no more than one of a few. */
+function Tiles({ factor, limit, theme }: { factor: Factor; limit: number; theme: string }) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const { rows, columns, data } = factor;
+  useLayoutEffect(() => {
+    const context = canvas.current?.getContext("2d");
+    if (!canvas.current || !context) return;
+    const { negative, positive } = palette(canvas.current, theme);
+    const image = context.createImageData(columns, rows);
+    data.forEach((x, i) => {
+      const finite = Number.isFinite(x);
+      const [red, green, blue] = finite ? (x < 0 ? negative : positive) : GREY;
+      image.data[4 * i] = red;
+      image.data[4 * i + 1] = green;
+      image.data[4 * i + 2] = blue;
+      image.data[4 * i + 3] = finite ? 255 * strength(x, limit) : 160;
+    });
+    context.putImageData(image, 0, 0);
+  });
+  return <canvas ref={canvas} width={columns} height={rows} />;
+}
+
+type Color = readonly [number, number, number];
+const GREY: Color = [128, 128, 128];
+const palettes = new Map<string, { readonly negative: Color; readonly positive: Color }>();
+
+/** The colours of the host's theme; looked up once for each. */
+function palette(el: HTMLElement, theme: string) {
+  let colors = palettes.get(theme);
+  if (!colors) {
+    const style = getComputedStyle(el);
+    const read = (name: string): Color => {
+      const hex = style.getPropertyValue(name).trim().slice(1);
+      const part = (from: number) => Number.parseInt(hex.slice(from, from + 2), 16) || 0;
+      return [part(0), part(2), part(4)];
+    };
+    colors = { negative: read("--rw-negative"), positive: read("--rw-positive") };
+    palettes.set(theme, colors);
+  }
+  return colors;
+}

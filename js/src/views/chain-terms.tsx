@@ -1,0 +1,161 @@
+/** The chain-rule terms of one contribution, largest first, and what they leave. */
+
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { type Terms, terms } from "../engine/paths";
+import { parseEntry } from "../engine/quantities";
+import { allDigits, threeDigits } from "../format";
+import type { LiveLab } from "../live";
+import type { ChainRule } from "./chain-factors";
+import { fitting } from "./contributions-numbers";
+import { limitOf, tint } from "./kit";
+
+const TOP = 8;
+const QUICK_MS = 3; // ranking that takes longer waits until the hand rests
+const REST_MS = 150;
+const LONG_PATH = 7;
+
+interface Ranked {
+  readonly terms: Terms;
+  /** Ranked for these. */
+  readonly key: string;
+}
+
+/** The ranked terms, at once where that is quick, else when the hand rests: until then the old. */
+function useRanked(lab: LiveLab, { leaf, entry, cell: { t, k }, total }: ChainRule) {
+  const last = useRef<Ranked | null>(null);
+  const cost = useRef(0);
+  const [, show] = useState("");
+  const key = [lab.revision.value, entry, t, k, lab.results.program.seqLen].join(" ");
+  const rank = () => {
+    const started = performance.now();
+    const { index } = parseEntry(entry, lab.results.program.parameters);
+    const found = terms(lab.results.trace, leaf, index, t, k, TOP, total);
+    cost.current = performance.now() - started;
+    last.current = { terms: found, key };
+  };
+  const stale = last.current?.key !== key;
+  if (stale && (!last.current || cost.current <= QUICK_MS)) rank();
+  const waits = last.current?.key !== key;
+  useLayoutEffect(() => {
+    if (!waits) return;
+    const timer = setTimeout(() => {
+      rank();
+      show(key);
+    }, REST_MS);
+    return () => clearTimeout(timer);
+  }, [key, waits]);
+  return { ranked: (last.current as Ranked).terms, waits };
+}
+
+export function RankedTerms({ lab, rule }: { lab: LiveLab; rule: ChainRule }) {
+  const { ranked, waits } = useRanked(lab, rule);
+  const [open, setOpen] = useState(-1);
+  const { terms: list, remainder, count } = ranked;
+  const limit = limitOf([...list.map(({ value }) => value), remainder]);
+  const others = count - BigInt(list.length);
+  return (
+    <section class="rw-chain-terms" aria-busy={waits} aria-label="chain-rule terms">
+      <h4 title="a term is one path through the network: the product of the local derivatives along it">
+        its terms, largest first
+      </h4>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keys */}
+      <ol tabIndex={0} aria-label="terms, largest first" data-lm-suppress-shortcuts="true">
+        {list.map(({ value, path, factors }, i) => (
+          <li key={i} data-term={i}>
+            <div class="rw-chain-term">
+              <button
+                type="button"
+                aria-expanded={open === i}
+                title={`${path.join(" → ")}\n${open === i ? "hide" : "show"} its factors`}
+                onClick={() => setOpen(open === i ? -1 : i)}
+                data-lm-suppress-shortcuts="true"
+              >
+                {shortened(path).join(" → ")}
+              </button>
+              <Bar value={value} limit={limit} title={`term ${i + 1} = ${allDigits(value)}`} />
+            </div>
+            {open === i && <Factors factors={factors} value={value} />}
+          </li>
+        ))}
+      </ol>
+      <div class="rw-chain-term rw-chain-others">
+        <span title={`${count} terms in all`}>
+          {others > 0n
+            ? others === 1n
+              ? "the other term"
+              : `the other ${countText(others)} terms`
+            : list.length
+              ? "no other terms"
+              : "no terms"}
+        </span>
+        <Bar
+          value={others > 0n ? remainder : 0}
+          limit={limit}
+          title={`remainder = ${allDigits(remainder)}${others > 0n ? "" : ", the sum's rounding"}`}
+        />
+      </div>
+      <p class="rw-chain-gross" title={`Σ|terms| = ${allDigits(ranked.gross)}`}>
+        {grossText(ranked)}
+      </p>
+    </section>
+  );
+}
+
+/** A bar to the left for minus, to the right for plus, and the number. */
+function Bar({ value, limit, title }: { value: number; limit: number; title: string }) {
+  const part = Math.min(1, Math.abs(value) / limit) || 0;
+  return (
+    <>
+      <span class="rw-chain-bar" aria-hidden="true">
+        <span data-side={value < 0 ? "−" : "+"} style={{ width: `${(50 * part).toFixed(2)}%` }} />
+      </span>
+      <span class="rw-chain-number" title={title} data-value={value}>
+        {threeDigits(value)}
+      </span>
+    </>
+  );
+}
+
+function Factors(props: { factors: readonly (readonly [string, number])[]; value: number }) {
+  const { factors, value } = props;
+  const limit = limitOf(factors.map(([, x]) => x));
+  return (
+    <div class="rw-chain-factors">
+      {factors.map(([label, x], i) => (
+        <span key={i} class="rw-chain-product">
+          {i > 0 && <span class="rw-chain-op">×</span>}
+          <span class="rw-chain-local" title={`${label} = ${allDigits(x)}`}>
+            <span>{label}</span>
+            <span class="rw-cell" data-value={x} {...tint(x, limit)}>
+              {fitting(x, 8)}
+            </span>
+          </span>
+        </span>
+      ))}
+      <span class="rw-chain-product">
+        <span class="rw-chain-op">=</span>
+        <b title={allDigits(value)}>{threeDigits(value)}</b>
+      </span>
+    </div>
+  );
+}
+
+/** A path with its middle left out where it is long. */
+function shortened(path: readonly string[]): readonly string[] {
+  if (path.length <= LONG_PATH) return path;
+  return [...path.slice(0, 3), `⋯ ${path.length - 5} more`, ...path.slice(-2)];
+}
+
+function countText(count: bigint): string {
+  return count < 1_000_000n ? String(count) : threeDigits(Number(count));
+}
+
+function grossText({ gross, total, count }: Terms): string {
+  if (count === 0n) return "\u00a0";
+  if (!Number.isFinite(gross)) return "Σ|terms| grows beyond what a computer holds";
+  if (gross === 0) return "every term is exactly zero";
+  const times = gross / Math.abs(total);
+  if (!Number.isFinite(times)) return `Σ|terms| is ${threeDigits(gross)}: they cancel altogether`;
+  const how = times > 1.5 ? "they cancel" : times > 1.01 ? "few cancel" : "none cancel";
+  return `Σ|terms| is ${threeDigits(times)} × the total: ${how}`;
+}

@@ -1,0 +1,193 @@
+/** Draws the heat map's numbers into its cells. Of a thousand cells a move changes a few: what is
+ * shown already is not written again, and hover text is made when somebody asks for it. */
+
+import type { Nothing } from "../engine/factors";
+import { allDigits, threeDigits } from "../format";
+import type { Cell } from "../live";
+import { fitting, type Numbers } from "./contributions-numbers";
+import { type Scale, tint } from "./kit";
+
+export interface Picture {
+  readonly numbers: Numbers;
+  /** For each (t, k), why it is nothing by construction. */
+  readonly reasons: readonly (Nothing | null)[];
+  readonly scale: Scale;
+  readonly limit: number;
+  readonly sumLimit: number;
+  /** How many characters a cell has room for; 0 for colours only. */
+  readonly room: number;
+  /** The sums over t stand upright and have room. */
+  readonly upright: boolean;
+  readonly selected: Cell;
+  /** What is summed: "weight_hh_l0[0,1]", or the parameter whose norm is taken. */
+  readonly of: string;
+  readonly norm: boolean;
+}
+
+const REASONS: Readonly<Record<Nothing, (t: number, k: number) => string>> = {
+  "no loss": (t) => `nothing: step t = ${t} has no loss`,
+  "no way": (t, k) => `nothing: no way leads from the loss at t = ${t} back to step ${k}`,
+  cut: () => "cut by truncation: the way back is not followed that far",
+};
+
+export function reasonText(reason: Nothing, { t, k }: Cell): string {
+  return REASONS[reason](t + 1, k + 1);
+}
+
+/** An element and what it shows. */
+class Spot {
+  private value: number | undefined;
+  private written = "";
+  private sign = "";
+  private depth = "";
+  private kind: string | undefined;
+
+  constructor(readonly el: HTMLElement) {}
+
+  number(x: number, limit: number, scale: Scale): void {
+    if (!Object.is(this.value, x)) {
+      this.value = x;
+      this.el.setAttribute("data-value", String(x));
+    }
+    const { "data-sign": sign, style } = tint(x, limit, scale);
+    const depth = style["--rw-depth"];
+    if (this.sign !== sign) {
+      this.sign = sign;
+      this.el.setAttribute("data-sign", sign);
+    }
+    if (this.depth !== depth) {
+      this.depth = depth;
+      this.el.style.setProperty("--rw-depth", depth);
+    }
+  }
+
+  text(text: string): void {
+    if (this.written === text) return;
+    this.written = text;
+    if (this.el.firstChild) (this.el.firstChild as Text).data = text;
+    else this.el.textContent = text;
+  }
+
+  state(kind: string): void {
+    if (this.kind === kind) return;
+    this.kind = kind;
+    this.el.setAttribute("data-state", kind);
+  }
+}
+
+export class Grid {
+  private picture: Picture | undefined;
+  private readonly cells: readonly Spot[];
+  private readonly sums: readonly Spot[];
+  private readonly labels: HTMLElement[];
+  /** The cell that takes the keys. */
+  private stop: Cell = { t: 0, k: 0 };
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly steps: number,
+  ) {
+    const all = (selector: string) => [...root.querySelectorAll<HTMLElement>(selector)];
+    this.cells = all("[data-cell]").map((el) => new Spot(el));
+    this.sums = all("[data-sum]").map((el) => new Spot(el));
+    this.labels = all("[data-step]");
+  }
+
+  draw(picture: Picture): void {
+    const { numbers, reasons, limit, sumLimit, scale, room, upright, selected } = picture;
+    const before = this.picture?.selected;
+    this.picture = picture;
+    this.cells.forEach((spot, i) => {
+      const x = numbers.cells[i];
+      const reason = reasons[i];
+      spot.number(x, limit, scale);
+      spot.text(room && !reason ? fitting(x, room) : "");
+      spot.state(reason ?? (x === 0 ? "zero" : ""));
+    });
+    for (const spot of this.sums) {
+      const [over, at] = (spot.el.dataset["sum"] as string).split(",");
+      const x = this.sumOf(over, Number(at));
+      spot.number(x, sumLimit, scale);
+      spot.text(over !== "source" || upright ? threeDigits(x) : fitting(x, room));
+      spot.state(x === 0 ? "zero" : "");
+    }
+    if (before?.t !== selected.t || before?.k !== selected.k) this.select(selected);
+    for (const el of this.root.querySelectorAll<HTMLElement>(":is(:hover, :focus)[title]")) {
+      this.describe(el);
+    }
+  }
+
+  /** Let the keys go to another cell, within the grid. */
+  focus(t: number, k: number): void {
+    const last = this.steps - 1;
+    this.rove({ t: Math.min(Math.max(t, 0), last), k: Math.min(Math.max(k, 0), last) });
+    this.at(this.stop).focus();
+  }
+
+  /** Say in words, with all digits, what a cell or a sum holds. */
+  describe(el: HTMLElement): void {
+    const name = el.dataset["cell"] ?? el.dataset["sum"];
+    if (!name || !this.picture) return;
+    const text = el.dataset["cell"] ? this.cellText(cellOf(el)) : this.sumText(name);
+    if (el.title !== text) el.title = text;
+    if (el.dataset["cell"] && el.ariaLabel !== text) el.setAttribute("aria-label", text);
+  }
+
+  private cellText({ t, k }: Cell): string {
+    const { numbers, reasons, of, norm } = this.picture as Picture;
+    const at = t * this.steps + k;
+    const what = norm ? `norm of C[t = ${t + 1}, k = ${k + 1}]` : `C[t = ${t + 1}, k = ${k + 1}]`;
+    const reason = reasons[at];
+    const value = reason ? reasonText(reason, { t, k }) : allDigits(numbers.cells[at]);
+    const steps = `loss step ${t}, source step ${k} in code`;
+    return reason
+      ? `${what} of ${of}: ${value} (${steps})`
+      : `${what} of ${of} = ${value} (${steps})`;
+  }
+
+  private sumText(name: string): string {
+    const { of, norm } = this.picture as Picture;
+    const [over, at] = name.split(",");
+    const step = Number(at) + 1;
+    const value = allDigits(this.sumOf(over, Number(at)));
+    const normOf = norm ? "norm of " : "";
+    if (over === "total") return `${normOf}Σ over all t and k = ∂L/∂${of} = ${value}`;
+    if (over === "loss") {
+      return `${normOf}Σ over k at t = ${step}: the gradient of L at t = ${step} by ${of} = ${value}`;
+    }
+    return `${normOf}Σ over t at k = ${step}: what using ${of} at step ${step} is worth = ${value}`;
+  }
+
+  private sumOf(over: string, at: number): number {
+    const { byLoss, bySource, total } = (this.picture as Picture).numbers;
+    return over === "total" ? total : (over === "loss" ? byLoss : bySource)[at];
+  }
+
+  private select(selected: Cell): void {
+    for (const el of this.root.querySelectorAll("[aria-selected=true]")) {
+      el.setAttribute("aria-selected", "false");
+    }
+    this.at(selected).setAttribute("aria-selected", "true");
+    for (const el of this.labels) {
+      const [axis, step] = (el.dataset["step"] as string).split(",");
+      el.classList.toggle("rw-map-chosen", selected[axis as "t" | "k"] === Number(step));
+    }
+    if (!this.root.contains(document.activeElement)) this.rove(selected);
+  }
+
+  private rove(to: Cell): void {
+    this.at(this.stop).tabIndex = -1;
+    this.stop = to;
+    this.at(to).tabIndex = 0;
+    this.describe(this.at(to));
+  }
+
+  private at({ t, k }: Cell): HTMLElement {
+    return this.cells[t * this.steps + k].el;
+  }
+}
+
+export function cellOf(el: HTMLElement): Cell {
+  const [t, k] = (el.dataset["cell"] as string).split(",").map(Number);
+  return { t, k };
+}

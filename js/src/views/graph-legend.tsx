@@ -1,0 +1,65 @@
+/** What colours and widths mean, and up to which number. */
+
+import { threeDigits } from "../format";
+import type { GraphState, Lens } from "./graph-state";
+import type { Scale } from "./kit";
+
+const SCALES: readonly Scale[] = ["linear", "log"];
+
+const EDGE: Readonly<Record<Lens, string>> = {
+  values: "J[i, j] · s[j]",
+  adjoints: "J[i, j] · δ[i]",
+  flow: "share passing",
+};
+
+const EDGE_TITLE: Readonly<Record<Lens, string>> = {
+  values:
+    "from unit j to unit i: J[i, j] · s[j], with J the state Jacobian of the step: what unit j gives to unit i, to first order",
+  adjoints:
+    "from unit i back to unit j: J[i, j] · δ[i], with δ what reaches unit i from outside its step; those into a unit sum to what is carried back to it",
+  flow: "the sum of all chain-rule terms of the selected C[t, k] that pass from unit j to unit i",
+};
+
+export function Legend({ state }: { state: GraphState }) {
+  const { lens, limit, part } = state.picture.value;
+  const scale = state.scale.value;
+  const most = threeDigits(limit);
+  const noEdges = lens === "adjoints" && part === "direct";
+  return (
+    <div class="rw-graph-legend">
+      <span title={`colours of units and edges reach their full depth at ±${most}`}>
+        <b>−{most}</b>
+        <i class={`rw-graph-ramp rw-graph-${scale}`} />
+        <b>+{most}</b>
+      </span>
+      <span class="rw-graph-signs">blue −, orange +</span>
+      <span title={EDGE_TITLE[lens]}>
+        <svg width="30" height="10" aria-hidden="true">
+          <path d="M0 5 L30 1 L30 9 Z" />
+        </svg>
+        {noEdges ? "no edges: nothing through time" : `edge width: ${EDGE[lens]}`}
+      </span>
+      <fieldset>
+        <legend>colour scale</legend>
+        {SCALES.map((one) => (
+          <button
+            key={one}
+            type="button"
+            aria-pressed={scale === one}
+            data-lm-suppress-shortcuts="true"
+            title={
+              one === "log"
+                ? "colour and width by the power of ten, six decades"
+                : "colour and width in proportion"
+            }
+            onClick={() => {
+              state.scale.value = one;
+            }}
+          >
+            {one}
+          </button>
+        ))}
+      </fieldset>
+    </div>
+  );
+}

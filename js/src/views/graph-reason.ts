@@ -1,0 +1,98 @@
+/** Why there is nothing to see: causality, truncation, or a factor of zero. */
+
+import { Flow } from "../engine/flow";
+import type { ForwardPass } from "../engine/forward";
+import { Labels, subscript } from "../engine/labels";
+import { layoutOf } from "../engine/layout";
+import type { Program } from "../engine/program";
+import type { Results } from "../engine/quantities";
+import { uses } from "../engine/walk";
+import type { Picture } from "./graph-numbers";
+import type { Focus } from "./graph-state";
+
+/** What is worth saying about a picture, null if nothing is. */
+export function remark(results: Results, picture: Picture, focus: Focus): string | null {
+  const { program } = results;
+  if (!picture.finite || !results.trace.losses.every(Number.isFinite)) {
+    const { overflow } = results;
+    const where =
+      overflow === null ? "on the way back" : `at t = ${overflow + 1} (step ${overflow} in code)`;
+    return `Overflow: numbers grow beyond what a computer holds, first ${where}. A cross marks what is not a number.`;
+  }
+  if (picture.lens !== "flow") return null;
+  if (!focus.index.length)
+    return "Select an entry of a parameter to see one of its contributions flow.";
+  if (picture.contribution === 0) return `It is zero: ${reason(results, focus)}.`;
+  if (!program.cell.states.some((state) => picture.rows.get(state)?.columns.some(Boolean))) {
+    if (focus.leaf.startsWith("readout")) {
+      return `${focus.leaf} acts after the states: nothing flows through time.`;
+    }
+    return "It does not pass this layer and direction: choose another above.";
+  }
+  if (program.rows > 1) {
+    return "Only the shares that pass this layer and direction are drawn; other paths use the others.";
+  }
+  return null;
+}
+
+function reason({ program, trace }: Results, { leaf, index, t, k }: Focus): string {
+  const { lossSteps, truncation, bidirectional, numLayers, blocks } = program;
+  if (!lossSteps.includes(t)) return `step t = ${t + 1} has no loss`;
+  if (leaf.startsWith("readout") && k !== t)
+    return `${leaf} at step k acts on y of that step alone`;
+  if (!bidirectional && k > t) {
+    return `a later step (k = ${k + 1}) cannot change an earlier loss (t = ${t + 1}): causality`;
+  }
+  const backwards = leaf.endsWith("_reverse");
+  if (numLayers === 1 && k !== t && backwards !== k > t) {
+    return `in this direction step k = ${k + 1} comes after t = ${t + 1}: causality`;
+  }
+  const flow = new Flow(trace, { leaf, entry: index, lossStep: t, sourceStep: k });
+  const arrived = usersOf(program, leaf).flatMap(({ block, node }) => {
+    return flow.adjoint({ block, node, step: k }) ?? [];
+  });
+  if (!arrived.length) {
+    if (!truncation) return "no path leads there";
+    const { kind, size } = truncation;
+    return `the truncation (${kind} ${size}) cuts every path from t = ${t + 1} to k = ${k + 1}`;
+  }
+  const seed = flow.adjoint({ block: blocks.length - 1, node: 0, step: t });
+  if (seed?.every((v) => v === 0)) return `the seed of step t = ${t + 1} is zero`;
+  if (arrived.every((share) => share.every((x) => x === 0))) {
+    return "every path from the loss to this step has a factor of zero";
+  }
+  const read = zeroInput(flow, trace, leaf, index, k);
+  if (read) return `${leaf}[${index}] multiplies ${read} = 0 at step k = ${k + 1}`;
+  return `no adjoint of L${subscript(t + 1)} comes back to its row at step k = ${k + 1}`;
+}
+
+/** The nodes that a parameter enters. */
+function usersOf({ blocks }: Program, leaf: string): { block: number; node: number }[] {
+  return blocks.flatMap(({ template, leaves }, block) =>
+    template.nodes.flatMap(({ args }, node) => {
+      const own = args.some((a) => leaves[template.nodes[a].attrs.param ?? ""] === leaf);
+      return own ? [{ block, node }] : [];
+    }),
+  );
+}
+
+/** What a matrix entry multiplies at a step, if that is zero. */
+function zeroInput(
+  flow: Flow,
+  { program, data }: ForwardPass,
+  leaf: string,
+  index: readonly number[],
+  step: number,
+): string | null {
+  for (const [block, one] of program.blocks.entries()) {
+    for (const node of uses(one, leaf, index)) {
+      const { op, args } = one.template.nodes[node];
+      if (op !== "matvec") continue;
+      const { offset, stride } = layoutOf(program).blocks[block].nodes[args[1]];
+      const adjoint = flow.adjoint({ block, node, step })?.[index[0] - one.starts[node]];
+      if (!adjoint || data[offset + step * stride + index[1]] !== 0) continue;
+      return new Labels(program).node({ block, node: args[1], step }, index[1]);
+    }
+  }
+  return null;
+}

@@ -1,0 +1,79 @@
+/** Step-through: one operation at a time, forward and then backward. */
+
+import { remark } from "./graph-reason";
+import type { GraphState } from "./graph-state";
+import { tell } from "./graph-telling";
+
+export function Walkbar({ state }: { state: GraphState }) {
+  const { value: position } = state.position;
+  const count = state.walk.value.length;
+  const at = position ?? 0;
+  return (
+    <div class="rw-graph-walk">
+      <button
+        type="button"
+        data-lm-suppress-shortcuts="true"
+        aria-disabled={position === null || at === 0}
+        aria-label="one operation back"
+        onClick={() => position !== null && state.go(at - 1)}
+      >
+        ◀
+      </button>
+      <span class="rw-graph-word" aria-hidden="true">
+        step
+      </span>
+      <button
+        type="button"
+        data-lm-suppress-shortcuts="true"
+        aria-disabled={position !== null && at === count}
+        aria-label="one operation on"
+        onClick={() => state.go(at + 1)}
+      >
+        ▶
+      </button>
+      <input
+        type="range"
+        min="0"
+        max={count}
+        value={at}
+        data-lm-suppress-shortcuts="true"
+        aria-label="operation of the walk through the network"
+        aria-valuetext={position === null ? "the whole picture" : `operation ${at} of ${count}`}
+        onInput={(event) => state.go(Number(event.currentTarget.value))}
+      />
+      <span class="rw-graph-word rw-graph-count">
+        {position === null ? `${count} operations` : `operation ${at} of ${count}`}
+      </span>
+      <button
+        type="button"
+        data-lm-suppress-shortcuts="true"
+        aria-disabled={position === null}
+        onClick={() => state.go(null)}
+      >
+        whole picture
+      </button>
+    </div>
+  );
+}
+
+const HINT =
+  "Choose the loss step t and the source step k above, or click a column (with Shift for k).";
+
+/** The operation's formula, or what is worth saying about the whole picture. */
+export function Line({ state }: { state: GraphState }) {
+  const picture = state.picture.value;
+  const { results } = state.lab;
+  const operation = state.operation.value;
+  const focus = state.focus.value;
+  let text = remark(results, picture, focus) ?? HINT;
+  if (operation) {
+    text = `${operation.phase}: ${tell(results, state.block.value, focus, operation)}`;
+  } else if (state.position.value !== null) {
+    text = "Nothing is computed yet: the inputs, the initial state and the parameters are given.";
+  }
+  return (
+    <p class="rw-graph-line" aria-live="polite" title={text} data-line>
+      {text}
+    </p>
+  );
+}

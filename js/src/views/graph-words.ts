@@ -1,0 +1,51 @@
+/** What a number of the graph is called. */
+
+import { subscript } from "../engine/labels";
+import { readers } from "./graph-formulas";
+import type { Picture } from "./graph-numbers";
+import type { Row } from "./graph-scene";
+import type { GraphState } from "./graph-state";
+
+/** Such as `h₃`, with the layer where there are several. */
+export function symbol(state: GraphState, row: Row, step: number): string {
+  const { label } = state.program.value.blocks[state.block.value];
+  const last = state.program.value.seqLen;
+  const initial = step < 0 || step >= last;
+  const layer = row.node >= 0 && row.id !== "x" ? label : "";
+  return `${row.id}${layer}${initial ? subscript(0) : subscript(step + 1)}`;
+}
+
+/** What a lens makes of a symbol. */
+function viewed(state: GraphState, picture: Picture, row: Row, name: string): string {
+  const { entry, t, k } = state.focus.value;
+  const inside = row.node >= 0;
+  if (picture.lens === "adjoints" && inside) {
+    const walking = state.position.value !== null;
+    const loss = walking ? `L${subscript(t + 1)}` : "L";
+    const part = picture.part === "total" ? "" : `, ${picture.part} part`;
+    const shared = row.id === "x" && readers(state.program.value, state.block.value) > 1;
+    return `∂${loss}/∂${name}${part}${shared ? ", what this direction adds to it" : ""}`;
+  }
+  if (picture.lens === "flow" && (row.kind !== "cells" || row.id === "y")) {
+    return `share of C[t = ${t + 1}, k = ${k + 1}] of ${entry} that passes ${name}`;
+  }
+  return row.id === "v" ? `seed ${name} = ∂L/∂${name.replace("v", "y")}` : name;
+}
+
+export function groupName(state: GraphState, picture: Picture, row: Row, step: number): string {
+  return viewed(state, picture, row, symbol(state, row, step));
+}
+
+export function numberName(
+  state: GraphState,
+  picture: Picture,
+  row: Row,
+  step: number,
+  i: number,
+): string {
+  const index = row.id === "L" ? "" : `[${i}]`;
+  const { seqLen } = state.program.value;
+  const where =
+    step < 0 || step >= seqLen ? "initial state" : `t = ${step + 1}, step ${step} in code`;
+  return `${viewed(state, picture, row, symbol(state, row, step) + index)} (${where})`;
+}

@@ -1,0 +1,69 @@
+/** What the views share: a panel with its sentence, numbers in cells, colours and their scale. */
+
+import type { ComponentChildren } from "preact";
+import { useId } from "preact/hooks";
+import { allDigits, threeDigits } from "../format";
+
+interface PanelProps {
+  /** The panel's own class and the name under which tests find it. */
+  readonly name: string;
+  readonly title: ComponentChildren;
+  /** One sentence: what is to be seen, and what its signs mean. */
+  readonly say: ComponentChildren;
+  /** Controls at the end of the title's line. */
+  readonly tools?: ComponentChildren;
+  readonly children: ComponentChildren;
+}
+
+export function Panel({ name, title, say, tools, children }: PanelProps) {
+  const id = useId();
+  return (
+    <section class={`rw-panel rw-${name}`} data-panel={name} aria-labelledby={id}>
+      <header>
+        <h3 id={id}>{title}</h3>
+        {tools && <div class="rw-tools">{tools}</div>}
+      </header>
+      <p class="rw-say">{say}</p>
+      {children}
+    </section>
+  );
+}
+
+/** The largest absolute value that is finite; 1 if there is none but zero. */
+export function limitOf(numbers: Iterable<number>): number {
+  let largest = 0;
+  for (const x of numbers) if (Number.isFinite(x)) largest = Math.max(largest, Math.abs(x));
+  return largest || 1;
+}
+
+/** How a number's size becomes a depth of colour or a width: in proportion, or by its decade. */
+export type Scale = "linear" | "log";
+
+const DECADES = 6; // below a millionth of the largest nothing is coloured
+
+/** Size against the largest, 0 to 1. */
+export function strength(x: number, limit: number, scale: Scale = "linear"): number {
+  const part = Math.min(1, Math.abs(x) / limit);
+  if (!(part > 0)) return 0; // not a number, too
+  return scale === "linear" ? part : Math.max(0, 1 + Math.log10(part) / DECADES);
+}
+
+/** What makes a cell blue or orange: spread over the element's props. */
+export function tint(x: number, limit: number, scale: Scale = "linear") {
+  const depth = strength(x, limit, scale);
+  const sign = Number.isFinite(x) ? Math.sign(x) : Number.NaN;
+  return {
+    "data-sign": sign > 0 ? "+" : sign < 0 ? "−" : sign === 0 ? "0" : "nan",
+    style: { "--rw-depth": `${Math.round(100 * depth)}%` },
+  };
+}
+
+/** A coloured number, three digits wide, all of them on hover. */
+export function Value(props: { x: number; limit: number; scale?: Scale; name: string }) {
+  const { x, limit, scale, name } = props;
+  return (
+    <span class="rw-cell" title={`${name} = ${allDigits(x)}`} {...tint(x, limit, scale)}>
+      {threeDigits(x)}
+    </span>
+  );
+}

@@ -1,0 +1,72 @@
+/** A matrix pasted as text. */
+
+import type { ComponentChildren } from "preact";
+import { useId, useState } from "preact/hooks";
+import type { Leaf } from "./parameters-leaves";
+import type { Host } from "./parameters-numbers";
+import { type ReadMatrix, readMatrix, shapeText } from "./parameters-read";
+import { Act } from "./parameters-tools";
+
+interface PasteProps {
+  readonly host: Host;
+  readonly leaf: Leaf;
+  readonly onDone: (what: string) => void;
+  /** Other buttons of the same line. */
+  readonly children: ComponentChildren;
+}
+
+export function Paste({ host, leaf, onDone, children }: PasteProps) {
+  const id = useId();
+  const [text, setText] = useState("");
+  const [refused, setRefused] = useState<(ReadMatrix & { error: string }) | null>(null);
+
+  function put(numbers: Float64Array, what: string) {
+    host.lab.assign({ [leaf.name]: numbers });
+    setRefused(null);
+    setText("");
+    onDone(what);
+  }
+  function paste() {
+    const found = readMatrix(text, leaf.shape);
+    if ("is" in found) put(found.is, "pasted");
+    else {
+      setRefused(found);
+      onDone("");
+    }
+  }
+  const turned = refused?.transpose;
+
+  return (
+    <>
+      <textarea
+        class="rw-paste"
+        rows={3}
+        value={text}
+        placeholder="[[1, 2], [3, 4]], tensor([…]), 1 2; 3 4, a table …"
+        aria-label={`numbers for ${leaf.name}, shape ${shapeText(leaf.shape)}`}
+        aria-invalid={refused !== null}
+        aria-describedby={refused ? id : undefined}
+        spellcheck={false}
+        data-lm-suppress-shortcuts="true"
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          setRefused(null);
+        }}
+        onKeyDown={(event) => {
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) paste();
+        }}
+      />
+      {refused && (
+        <p id={id} class="rw-refused" role="alert">
+          {refused.error}
+          {turned && ". This is the transpose: "}
+          {turned && <Act name="paste transposed" act={() => put(turned, "pasted transposed")} />}
+        </p>
+      )}
+      <div class="rw-box-line">
+        <Act name={`paste as ${leaf.name}`} act={paste} />
+        {children}
+      </div>
+    </>
+  );
+}

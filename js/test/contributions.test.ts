@@ -1,0 +1,188 @@
+// @vitest-environment happy-dom
+/** The heat map of contributions: its numbers, its sums, and how a cell is chosen. */
+
+import { h, render } from "preact";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { programFromJson } from "../src/engine";
+import { Results } from "../src/engine/quantities";
+import { Contributions } from "../src/views/contributions";
+import { fitting, numbersOf } from "../src/views/contributions-numbers";
+import { expectClose } from "./close";
+import { network, Page, settle } from "./page";
+import { VECTORS } from "./vectors";
+
+for (const [file, cases] of Object.entries(VECTORS)) {
+  test.each(cases)(`${file} $name: cells and sums are Python's`, (expected) => {
+    const { program, values, contributions, whole, gradients } = expected;
+    const arrays = Object.entries(values).map(([leaf, list]) => [leaf, Float64Array.from(list)]);
+    const results = new Results(programFromJson(program), Object.fromEntries(arrays));
+    const T = results.program.seqLen;
+    for (const { leaf, entry, ...result } of contributions) {
+      const name = `${leaf}[${entry.join(",")}]`;
+      const numbers = numbersOf(results, name, "entry");
+      expectClose(numbers.cells, result, name);
+      const sum = (pick: (t: number, k: number) => boolean) =>
+        result.values.reduce((s, c, at) => s + (pick(Math.floor(at / T), at % T) ? c : 0), 0);
+      for (let i = 0; i < T; i++) {
+        const near = 1e-11 * T * Math.max(result.scale, 1);
+        expect(Math.abs(numbers.byLoss[i] - sum((t) => t === i))).toBeLessThan(near);
+        expect(Math.abs(numbers.bySource[i] - sum((_, k) => k === i))).toBeLessThan(near);
+      }
+      const shape = results.program.parameters[leaf];
+      const at = entry.reduce((place, i, axis) => place * shape[axis] + i, 0);
+      const gradient = { scale: gradients[leaf].scale, values: [gradients[leaf].values[at]] };
+      expectClose([numbers.total], gradient, `gradient of ${name}`);
+    }
+    if (!whole) return;
+    const shape = results.program.parameters[whole.leaf];
+    const some = `${whole.leaf}[${shape.map(() => 0).join(",")}]`;
+    const { cells, total } = numbersOf(results, some, "parameter");
+    const width = whole.values.length / (T * T);
+    cells.forEach((norm, at) => {
+      const one = Math.hypot(...whole.values.slice(at * width, (at + 1) * width));
+      expect(Math.abs(norm - one)).toBeLessThanOrEqual(1e-11 * Math.max(whole.scale, 1));
+    });
+    const all = Math.hypot(...gradients[whole.leaf].values);
+    expect(Math.abs(total - all)).toBeLessThanOrEqual(1e-10 * Math.max(whole.scale, 1));
+  });
+}
+
+test.each([
+  [0.0316, 6, ".0316"],
+  [-0.0316, 6, "−.0316"],
+  [-0.0316, 5, "−.032"],
+  [-0.12, 4, "−.12"],
+  [0.006, 4, ".006"],
+  [0.00603, 4, ".006"],
+  [1.5e-7, 6, "1.5e−7"],
+  [6e-7, 4, "6e−7"],
+  [-6.2e-7, 3, ""],
+  [1e12, 7, "1.00e12"],
+  [1e12, 4, "1e12"],
+  [12.34, 4, "12.3"],
+  [1234, 4, "1234"],
+  [0.999996, 4, "1.00"],
+  [0, 3, "0"],
+  [Number.NaN, 3, "nan"],
+  [Number.NEGATIVE_INFINITY, 3, "−∞"],
+])("%f in %i characters is %s", (x, room, text) => {
+  expect(fitting(x, room)).toBe(text);
+});
+
+describe("on the page", () => {
+  let page: Page;
+  let el: HTMLElement;
+
+  async function open(options: ConstructorParameters<typeof Page>[0] = {}) {
+    page = new Page(options);
+    el = document.body.appendChild(document.createElement("div"));
+    render(h(Contributions, { lab: page.live, view: page.live.model }), el);
+    await settle();
+  }
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+
+  afterEach(() => {
+    render(null, el);
+    page.close();
+    document.body.replaceChildren();
+    vi.useRealTimers();
+  });
+
+  const cell = (t: number, k: number) => el.querySelector(`[data-cell="${t},${k}"]`) as HTMLElement;
+  const value = (selector: string) =>
+    Number(el.querySelector<HTMLElement>(selector)?.dataset["value"]);
+  const press = (key: string) =>
+    document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+
+  test("cells and sums follow the network", async () => {
+    await open();
+    page.live.move("weight_hh_l0", 1, 0.75);
+    await settle();
+    const { data } = page.live.results.quantity("contribution[weight_hh_l0[0,0]]");
+    data.forEach((c, at) => {
+      expect(Number(cell(Math.floor(at / 3), at % 3).dataset["value"])).toBe(c);
+    });
+    const [gradient] = page.live.results.quantity("gradient[weight_hh_l0[0,0]]").data;
+    expect(value('[data-sum="total,0"]')).toBeCloseTo(gradient, 14);
+    expect(value('[data-sum="loss,2"]')).toBeCloseTo(data[6] + data[7] + data[8], 14);
+    expect(value('[data-sum="source,0"]')).toBeCloseTo(data[0] + data[3] + data[6], 14);
+  });
+
+  test("a later source step shows as nothing, what is truncated as cut", async () => {
+    const truncation = { kind: "window", size: 2 };
+    await open({ network: network({}, { ...network(), truncation }) });
+    expect(cell(0, 2).dataset["state"]).toBe("no way");
+    expect(cell(0, 2).textContent).toBe("");
+    expect(cell(2, 0).dataset["state"]).toBe("cut");
+    expect(cell(2, 1).dataset["state"]).toBe("");
+    cell(2, 0).dispatchEvent(new Event("pointerover", { bubbles: true }));
+    expect(cell(2, 0).title).toContain("cut by truncation");
+    expect(el.querySelector(".rw-map-legend")?.textContent).toContain("cut by truncation");
+  });
+
+  test("hovering a cell says it in words with all digits", async () => {
+    await open();
+    cell(2, 1).dispatchEvent(new Event("pointerover", { bubbles: true }));
+    const exact = String(cell(2, 1).dataset["value"]).replaceAll("-", "−");
+    expect(cell(2, 1).title).toBe(
+      `C[t = 3, k = 2] of weight_hh_l0[0,0] = ${exact} (loss step 2, source step 1 in code)`,
+    );
+  });
+
+  test("a click selects, here and in the kernel", async () => {
+    await open();
+    expect(cell(2, 1).getAttribute("aria-selected")).toBe("true");
+    cell(1, 0).click();
+    await settle();
+    expect(page.live.cell.value).toEqual({ t: 1, k: 0 });
+    expect(page.lab.saved).toEqual([{ loss_step: 1, source_step: 0 }]);
+    expect([...el.querySelectorAll("[aria-selected=true]")]).toEqual([cell(1, 0)]);
+    const chosen = [...el.querySelectorAll(".rw-map-chosen")].map(({ textContent }) => textContent);
+    expect(chosen).toEqual(["1", "t=2"]);
+  });
+
+  test("arrow keys move, Enter and Space select, one cell is in the tab order", async () => {
+    await open();
+    cell(2, 1).focus();
+    press("ArrowUp");
+    press("ArrowLeft");
+    press("ArrowLeft");
+    expect(document.activeElement).toBe(cell(1, 0));
+    expect(page.live.cell.value).toEqual({ t: 2, k: 1 });
+    press("Enter");
+    expect(page.live.cell.value).toEqual({ t: 1, k: 0 });
+    press("End");
+    press(" ");
+    expect(page.live.cell.value).toEqual({ t: 1, k: 2 });
+    await settle();
+    expect([...el.querySelectorAll("[data-cell][tabindex='0']")]).toEqual([cell(1, 2)]);
+    expect(cell(1, 2).getAttribute("aria-label")).toContain("C[t = 2, k = 3]");
+  });
+
+  test("a fixed scale keeps its limit, an automatic one follows", async () => {
+    await open();
+    const limit = () => el.querySelector(".rw-map-left")?.textContent;
+    const select = el.querySelector("select") as HTMLSelectElement;
+    const before = limit();
+    select.value = "fixed";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    page.live.assign({ v: network().values["v"].map((x) => 100 * x) as never });
+    await settle();
+    expect(limit()).toBe(before);
+    select.value = "automatic";
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+    await settle();
+    expect(limit()).not.toBe(before);
+  });
+
+  test("numbers that overflow are told with the step", async () => {
+    await open();
+    page.live.assign({ weight_ih_l0: Float64Array.of(1e308, 1e308, 1e308, 1e308) });
+    page.live.assign({ v: new Float64Array(6).fill(Number.POSITIVE_INFINITY) });
+    await settle();
+    expect(el.querySelector(".rw-say")?.textContent).toContain("Overflow");
+  });
+});

@@ -1,0 +1,139 @@
+"""The explorer: every panel of a lab on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ipywidgets
+
+from rnn_widgets.core.names import unknown
+from rnn_widgets.network import Network
+from rnn_widgets.presets import question_a
+
+from .catalogue import catalogue
+from .lab import Lab
+from .views import Toolbar
+
+
+def _half() -> ipywidgets.Layout:
+    return ipywidgets.Layout(width="100%", height="230px", min_width="0")
+
+
+PANELS: dict[str, Callable[[Lab], ipywidgets.DOMWidget]] = {
+    "toolbar": lambda lab: Toolbar(lab, "toolbar", _catalogue=catalogue()),
+    "graph": lambda lab: lab.graph(),
+    "parameters": lambda lab: lab.matrix(),
+    "contributions": lambda lab: lab.contributions_map(),
+    "bars": lambda lab: lab.bars("selection", layout=_half()),
+    "lag": lambda lab: lab.lag_plot("selection", layout=_half()),
+    "chain": lambda lab: lab.chain(),
+    "jacobian": lambda lab: lab.jacobian_map(),
+    "table": lambda lab: lab.table(),
+}
+DEFAULT = ("toolbar", "graph", "parameters", "contributions", "bars", "lag", "chain")
+STACKED = {"bars", "lag"}  # one above the other, they take no more room than a heat map
+
+
+class Explorer(ipywidgets.VBox):
+    """Every panel of a lab on one page. Made by `rnn_widgets.explore`.
+
+    Parameters
+    ----------
+    lab : Lab
+    panels : sequence of str
+        Which panels, in their order.
+    """
+
+    def __init__(self, lab: Lab, panels: Sequence[str]) -> None:
+        self._the_lab = lab
+        cells: list[ipywidgets.DOMWidget] = []
+        for name in panels:
+            panel = PANELS[name](lab)
+            if name in STACKED and cells and isinstance(cells[-1], ipywidgets.VBox):
+                cells[-1].children += (panel,)
+            elif name in STACKED:
+                cells.append(ipywidgets.VBox([panel]).add_class("rw-stacked"))
+            else:
+                cells.append(panel.add_class(f"rw-at-{name}"))
+        # The grid follows the width of the element around it, which the page gives.
+        grid = ipywidgets.Box(cells).add_class("rw-panels")
+        super().__init__([grid])
+        self.add_class("rw-explorer")
+        lab.own(self, grid, *(cell for cell in cells if isinstance(cell, ipywidgets.VBox)))
+
+    @property
+    def lab(self) -> Lab:
+        """The live state behind the panels."""
+        return self._the_lab
+
+    @property
+    def net(self) -> Network:
+        """The network as it is now, wherever a slider stands. Assign to change it."""
+        return self.lab.net
+
+    @net.setter
+    def net(self, net: Network) -> None:
+        self.lab.net = net
+
+    def __repr__(self) -> str:
+        return f"Explorer({self.net!r})"
+
+
+def explore(net: Any = None, *, panels: Sequence[str] = DEFAULT, **values: Any) -> Explorer:
+    """Open the explorer: build, move and take apart a tiny recurrent network.
+
+    Parameters
+    ----------
+    net : Network, Lab, torch.nn.Module or str, optional
+        What to explore: a network; a lab, to look at what it holds; a torch RNN, GRU or LSTM
+        (layer or cell), of which the weights are copied; or the name of a preset. By default the
+        network of a question that was really asked: which of five unnamed gradients is which?
+    panels : sequence of str
+        Which panels to show and in which order: "toolbar", "graph", "parameters",
+        "contributions", "bars", "lag", "chain", "jacobian", "table".
+    **values
+        For a module, what `from_torch` takes: ``x=`` (T, I), ``h0=``, ``c0=``, ``loss=`` and so
+        on; for a network or preset, leaves to replace, as `Network.replace` does.
+
+    Returns
+    -------
+    Explorer
+        A widget; ``.net`` is the network as it is now, ``.lab`` the live state.
+
+    Raises
+    ------
+    TypeError, KeyError, ValueError, IndexError
+        For what cannot be explored, an unknown panel or preset (naming the nearest), or values
+        that do not fit.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> explorer = rw.explore(rw.lstm(2, 3, 4))
+    >>> explorer
+    Explorer(Network(lstm, input_size=2, hidden_size=3, seq_len=4, loss='seed'))
+    """
+    if isinstance(panels, str) or not panels:
+        raise TypeError(f"panels is a list of names, such as ['graph', 'chain'], not {panels!r}")
+    for name in panels:
+        if name not in PANELS:
+            raise unknown("panel", name, PANELS)
+    return Explorer(_lab(net, values), panels)
+
+
+def _lab(net: Any, values: dict[str, Any]) -> Lab:
+    from rnn_widgets.convert import from_torch
+    from rnn_widgets.presets import preset
+
+    if isinstance(net, Lab):
+        if values:
+            raise TypeError("a lab has its values: change them with lab.set(…)")
+        return net
+    if net is None:
+        net = question_a()
+    elif isinstance(net, str):
+        net = preset(net)
+    elif not isinstance(net, Network):
+        return Lab(from_torch(net, **values))
+    return Lab(net.replace(**values) if values else net)

@@ -1,0 +1,63 @@
+"""The explorer's panels as widgets of their own; the lab's bundle draws them all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+from ipywidgets import widget_serialization
+
+from .table import STUB
+
+if TYPE_CHECKING:
+    from .lab import Lab
+
+
+class View(anywidget.AnyWidget):
+    """One panel of a lab."""
+
+    _esm = STUB
+
+    _kind = traitlets.Unicode().tag(sync=True)
+    """Which of the lab's views this is."""
+
+    _lab = traitlets.Instance(anywidget.AnyWidget).tag(sync=True, **widget_serialization)
+    """The lab that draws it."""
+
+    def __init__(self, lab: Lab, kind: str, **options: Any) -> None:
+        super().__init__(_lab=lab, _kind=kind, **options)
+        lab.own(self)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._lab!r})"
+
+
+class Graph(View):
+    """The network unrolled in time. Made by `Lab.graph`."""
+
+    lens = traitlets.Enum(("values", "adjoints", "flow"), "flow").tag(sync=True)
+    """What the colours show. Written by Python and browser."""
+
+    part = traitlets.Enum(("direct", "carried", "total"), "total").tag(sync=True)
+    """Which adjoint the lens "adjoints" shows. Written by Python and browser."""
+
+    layer = traitlets.Int(0).tag(sync=True)
+    """Which layer is drawn, from the input up. Written by Python and browser."""
+
+    reverse = traitlets.Bool(False).tag(sync=True)
+    """Whether the direction from the last step to the first is drawn. Written likewise."""
+
+
+class Parameters(View):
+    """Matrices of sliders. Made by `Lab.matrix` and by the explorer."""
+
+    leaves = traitlets.List(traitlets.Unicode(), allow_none=True, default_value=None).tag(sync=True)
+    """The leaves to show, all for None. Written by Python only."""
+
+
+class Toolbar(View):
+    """Presets, cell, sizes, loss, truncation, undo and redo. Made by the explorer."""
+
+    _catalogue = traitlets.Dict().tag(sync=True)
+    """Cells and presets as Python makes them, so that changing one needs no kernel."""
