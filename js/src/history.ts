@@ -31,10 +31,11 @@ export class History {
     this.present = { network: copied(origin.network), origin };
   }
 
-  /** The network has changed; changes of one `gesture` that follow quickly are undone together. */
+  /** The network has changed; changes of one `gesture` that follow quickly are undone
+   * together, those of none one by one. */
   record(network: Network, origin: Origin, gesture: string): void {
     const now = performance.now();
-    const continued = gesture === this.gesture && now < this.until;
+    const continued = gesture !== "" && gesture === this.gesture && now < this.until;
     this.gesture = gesture;
     this.until = now + PAUSE_MS;
     const { present } = this;

@@ -102,16 +102,18 @@ export class LiveLab {
     if (!by) this.sendSoon();
   }
 
-  /** Set whole leaves, as one change that can be undone. */
-  assign(values: Readonly<Record<string, Float64Array>>): void {
-    this.adopt({ ...this.network, values: { ...this.network.values, ...values } });
+  /** Set whole leaves, as one change that can be undone; changes of one `gesture` that follow
+   * quickly are undone together. */
+  assign(values: Readonly<Record<string, Float64Array>>, gesture = ""): void {
+    const network = { ...this.network, values: { ...this.network.values, ...values } };
+    this.adopt(network, this.origin.value, gesture);
   }
 
   /** Put another network in place of this one, as one change that can be undone. */
-  adopt(network: Network, origin = this.origin.value): void {
+  adopt(network: Network, origin = this.origin.value, gesture = ""): void {
     this.origin.value = origin;
     this.show(network);
-    this.record("");
+    this.record(gesture);
     this.sendSoon();
   }
 

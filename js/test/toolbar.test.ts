@@ -87,7 +87,9 @@ test("sizes, loss and truncation change the program and keep what can be kept", 
   await choose("direction", "both");
   await choose("layers", "2");
   expect(page.live.network.program.rows).toBe(4);
-  for (let i = 0; i < 8; i++) await press("undo");
+  await press("undo");
+  expect(page.live.network.program.rows).toBe(2);
+  for (let i = 0; i < 7; i++) await press("undo");
   expect(page.live.network.program.rows).toBe(1);
   expect(page.live.network.program.hiddenSize).toBe(2);
 });
@@ -116,6 +118,13 @@ test("a rate that is no number disables the step and says what is expected", asy
   expect(weights()).toEqual(before);
 });
 
-test("the loss is the network's", () => {
-  expect(Number(el.querySelector("output")?.dataset["value"])).toBeCloseTo(numbers("loss")[0], 12);
+test("the loss is the network's, and a step downhill takes that of another network", async () => {
+  const shown = () => Number(el.querySelector("output")?.dataset["value"]);
+  expect(shown()).toBeCloseTo(numbers("loss")[0], 12);
+  await choose("preset", "turned");
+  const turned = { weight_hh_l0: [1, 2, 3, 4] };
+  expect(shown()).toBeCloseTo(numbers("loss", turned)[0], 12);
+  await press("gradient-descent");
+  const gradient = numbers("gradient[weight_hh_l0]", turned);
+  expect(weights()).toEqual([1, 2, 3, 4].map((w, i) => w - 0.1 * gradient[i]));
 });

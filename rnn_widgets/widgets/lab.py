@@ -201,6 +201,7 @@ class Lab(Panels):
             return
         if net.program is not change.old.program:
             self._aliases = aliases_to_json(net)
+            self.send_state("_aliases")  # the page has forgotten them, even if they are the same
             self._keep_focus()
         if from_front_end(self, "_network"):
             self._moving.follow(net, send=False)

@@ -1,89 +1,154 @@
 /** Times what one side of the benchmark draws; run in the page, it makes `window.probe`.
  *
  * The clock starts when a key press or a move of the mouse reaches the page, and stops at the last
- * mutation of the side's figures. */
+ * mutation of the side's figures, or the last stroke, fill or text on one of its canvases: no
+ * MutationObserver sees those, so the context's methods themselves are made to tell the time. */
 (() => {
   const QUIET_MS = 150;
   const WAIT_MS = 5000;
+  const VIEWS = ".bqplot.figure, .rw-table, .rw-panel, .plain-html";
   // What the figures' data move; old values are not asked for, since recording them is slow.
   const OPTIONS = {
     subtree: true,
     childList: true,
     characterData: true,
-    attributeFilter: ["d", "height", "style", "title", "transform"],
+    attributeFilter: ["d", "height", "style", "title", "transform", "data-value", "data-sign"],
   };
+  // What the explorer draws only at rest, by design: the witnesses' numbers (which the plain way
+  // lacks), and what a screen reader says of the graph.
+  const AT_REST = ".rw-chain-adds, .rw-graph-groups";
+  // The ranked terms too, if ranking is slow. They are timed by themselves.
+  const TERMS = ".rw-chain-terms";
+  const DEFERRED_MS = 120;
 
   let root;
+  let handle;
   let observer;
   let started = 0;
   let drawn = 0;
+  let rested = null;
+  let paints = 0;
   let dragging = null;
 
   const start = () => {
     started = performance.now();
+    rested = null;
   };
   window.addEventListener("keydown", start, true);
   window.addEventListener("pointermove", start, true);
 
-  /** The numbers bound to the figures and the geometry that is on the screen. */
-  function picture() {
-    const all = (selector) => [...root.querySelectorAll(selector)];
-    const cells = all(".heatmapcell");
-    return {
-      colors: cells.map((cell) => cell.__data__.color),
-      fills: cells.map((cell) => cell.style.fill),
-      heights: all(".bar").map((bar) => Number(bar.getAttribute("height"))),
-      line: root.querySelector("path.line").getAttribute("d"),
-      gradients: Object.fromEntries(all("[data-entry]").map((e) => [e.dataset.entry, e.title])),
+  const { prototype } = CanvasRenderingContext2D;
+  for (const name of ["clearRect", "fill", "fillRect", "fillText", "putImageData", "stroke"]) {
+    const original = prototype[name];
+    prototype[name] = function (...given) {
+      const result = original.apply(this, given);
+      if (root?.contains(this.canvas)) {
+        drawn = performance.now();
+        paints += name === "clearRect";
+      }
+      return result;
     };
   }
 
+  const elementOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement);
+  const within = (records, selector) =>
+    records.filter(({ target }) => elementOf(target)?.closest(selector));
+
+  function noticed(records, now) {
+    const visible = records.length - within(records, AT_REST).length;
+    if (!visible) return;
+    if (now - started > DEFERRED_MS && visible === within(records, TERMS).length) {
+      rested = now - started;
+      return;
+    }
+    drawn = now;
+    dragging?.pictures.push({ at: now, ...picture() });
+  }
+
+  /** The numbers bound to the figures and the geometry that is on the screen. */
+  function picture() {
+    const all = (selector) => [...root.querySelectorAll(selector)];
+    const numbers = (selector) => all(selector).map((el) => Number(el.dataset.value));
+    return {
+      colors: all(CELLS).map(colorOf),
+      fills: all(".heatmapcell").map((cell) => cell.style.fill),
+      heights: all(".bar").map((bar) => Number(bar.getAttribute("height"))),
+      line: root.querySelector("path.line").getAttribute("d"),
+      gradients: Object.fromEntries(all("[data-entry]").map((e) => [e.dataset.entry, e.title])),
+      sums: numbers("[data-sum]"),
+      result: numbers("[data-factor=result] [data-value]")[0],
+      paints,
+    };
+  }
+
+  const CELLS = ".heatmapcell, [data-cell]";
+  const colorOf = (cell) => Number(cell.dataset.value ?? cell.__data__?.color);
+
+  const sliderOf = (el) => el.closest(".noUi-target")?.noUiSlider;
+  const valueOf = (el) => (sliderOf(el) ? sliderOf(el).get(true) : el.valueAsNumber);
+
   window.probe = {
-    /** Turn to one side: what is below the element with this class. */
-    watch(name) {
+    /** Turn to one side: what is below the element with this class, moved by this handle. */
+    watch(name, handleSelector) {
       observer?.disconnect();
       root = document.querySelector(`.${name}`);
-      observer = new MutationObserver(() => {
-        drawn = performance.now();
-        dragging?.pictures.push({ at: drawn, ...picture() });
-      });
-      for (const view of root.querySelectorAll(".bqplot.figure, .rw-table")) {
-        observer.observe(view, OPTIONS);
-      }
-      root.querySelector(".noUi-handle").setAttribute("data-lm-suppress-shortcuts", "true");
+      handle = root.querySelector(handleSelector);
+      observer = new MutationObserver((records) => noticed(records, performance.now()));
+      for (const view of root.querySelectorAll(VIEWS)) observer.observe(view, OPTIONS);
+      handle.setAttribute("data-lm-suppress-shortcuts", "true");
     },
 
-    /** Wait until the heat map has this number in this cell and nothing has changed for a while. */
+    /** Wait until C[t, k] has this number in this cell and nothing has changed for a while. */
     async settled(cell, color) {
       const stop = performance.now() + WAIT_MS;
-      const arrived = () =>
-        Math.abs(root.querySelectorAll(".heatmapcell")[cell].__data__.color - color) < 1e-9;
+      const arrived = () => Math.abs(colorOf(root.querySelectorAll(CELLS)[cell]) - color) < 1e-9;
+      const waits = () => root.querySelector(`${TERMS}[aria-busy=true]`);
+      const quiet = () => performance.now() - Math.max(drawn, started) > QUIET_MS;
       while (performance.now() < stop) {
-        if (arrived() && performance.now() - Math.max(drawn, started) > QUIET_MS) break;
+        if (arrived() && !waits() && quiet()) break;
         await new Promise((resolve) => setTimeout(resolve, 7));
       }
-      return { latency: drawn - started, picture: picture() };
+      return { latency: drawn - started, rested, picture: picture() };
     },
 
-    value() {
-      return Number(root.querySelector(".noUi-target").noUiSlider.get(true));
-    },
+    value: () => valueOf(handle),
 
     /** Record every slider step and every picture. */
     startDrag() {
       dragging = { steps: [], pictures: [] };
-      root
-        .querySelector(".noUi-target")
-        .noUiSlider.on("slide.probe", (_texts, _handle, [value]) =>
-          dragging.steps.push({ at: started, value }),
-        );
+      sliderOf(handle).on("slide.probe", (_texts, _handle, [value]) =>
+        dragging.steps.push({ at: started, value, paints }),
+      );
     },
 
     endDrag() {
-      root.querySelector(".noUi-target").noUiSlider.off("slide.probe");
+      sliderOf(handle).off("slide.probe");
       const recorded = dragging;
       dragging = null;
       return recorded;
+    },
+
+    /** Milliseconds from now until a condition about the drawn page first holds. */
+    async until(selectors) {
+      const from = performance.now();
+      const there = () =>
+        Object.entries(selectors).every(
+          ([selector, count]) => document.querySelectorAll(selector).length >= count,
+        );
+      while (!there() && performance.now() - from < WAIT_MS) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      return performance.now() - from;
+    },
+
+    /** Move a native slider, from end to end of a range, as fast as the page lets it. */
+    async moves(selector, count) {
+      const slider = document.querySelector(selector);
+      for (let i = 0; i < count; i++) {
+        slider.value = String(Math.round(150 * Math.sin(i / 30)) / 100);
+        slider.dispatchEvent(new Event("input", { bubbles: true }));
+        await new Promise((resolve) => setTimeout(resolve));
+      }
     },
   };
 })();

@@ -62,7 +62,7 @@ OF_THE_HOST = "Cannot read properties of undefined (reading 'schema')"
 
 def watch_errors(page: Page) -> list[str]:
     errors: list[str] = []
-    page.on("pageerror", lambda e: None if str(e) == OF_THE_HOST else errors.append(str(e)))
+    page.on("pageerror", lambda e: None if str(e) == OF_THE_HOST else errors.append(e.stack))
     return errors
 
 

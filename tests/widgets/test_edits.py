@@ -56,6 +56,14 @@ def test_another_structure_brings_its_names_and_a_focus_that_exists(browser):
     assert not slider.disabled
 
 
+def test_names_that_stay_the_same_are_told_again(browser):
+    lab = rw.Lab(rw.rnn(2, 3, 6))
+    names = lab._aliases
+    browser.clear(lab)
+    browser.update(lab, _network=from_page(rw.rnn(2, 3, 5)))
+    assert browser.updates(lab) == {"_aliases": names, "loss_step": 4}
+
+
 def test_a_network_from_python_moves_the_focus_too(browser):
     lab = rw.Lab(rw.rnn(2, 3, 6))
     lab.selection = "weight_hh_l0[2,2]"

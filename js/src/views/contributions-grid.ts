@@ -85,7 +85,7 @@ export class Grid {
 
   constructor(
     private readonly root: HTMLElement,
-    private readonly steps: number,
+    readonly steps: number,
   ) {
     const all = (selector: string) => [...root.querySelectorAll<HTMLElement>(selector)];
     this.cells = all("[data-cell]").map((el) => new Spot(el));

@@ -147,7 +147,9 @@ function Cells({ lab, leaf, width, ...rest }: CellsProps) {
   useLayoutEffect(() => {
     const el = root.current?.querySelector<HTMLElement>("[role=rowgroup]");
     if (!el) return;
-    if (grid.current?.el !== el) grid.current = { el, grid: new Grid(el, T) };
+    if (grid.current?.el !== el || grid.current.grid.steps !== T) {
+      grid.current = { el, grid: new Grid(el, T) };
+    }
     grid.current.grid.draw({ ...rest, reasons, room, upright, selected });
   });
 

@@ -1,8 +1,8 @@
 /** Two rows of steps under the columns: which loss step t, which source step k. */
 
-import { useId } from "preact/hooks";
 import { columnX, GUTTER, type Scene } from "./graph-scene";
 import type { GraphState } from "./graph-state";
+import { useUniqueId } from "./kit";
 
 const ROOMY = 46;
 const ROOM_FOR_WORDS = 126;
@@ -41,7 +41,7 @@ function Steps(props: {
   choose: (step: number) => void;
 }) {
   const { name, letter, chosen, scene, without, choose } = props;
-  const group = useId();
+  const group = useUniqueId();
   const { pitch } = scene;
   const width = Math.min(pitch - 2, 132);
   return (

@@ -1,8 +1,13 @@
 /** What the views share: a panel with its sentence, numbers in cells, colours and their scale. */
 
 import type { ComponentChildren } from "preact";
-import { useId } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { allDigits, threeDigits } from "../format";
+
+/** An id that no other element of the page has; Preact's own are unique within one view only. */
+export function useUniqueId(): string {
+  return useState(() => `rw-${Math.random().toString(36).slice(2)}`)[0];
+}
 
 interface PanelProps {
   /** The panel's own class and the name under which tests find it. */
@@ -16,7 +21,7 @@ interface PanelProps {
 }
 
 export function Panel({ name, title, say, tools, children }: PanelProps) {
-  const id = useId();
+  const id = useUniqueId();
   return (
     <section class={`rw-panel rw-${name}`} data-panel={name} aria-labelledby={id}>
       <header>

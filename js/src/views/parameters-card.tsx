@@ -2,8 +2,9 @@
 
 import { effect } from "@preact/signals";
 import type { RefObject } from "preact";
-import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { threeDigits } from "../format";
+import { useUniqueId } from "./kit";
 import { Message } from "./parameters-bubble";
 import { entryName, type Leaf } from "./parameters-leaves";
 import {
@@ -222,7 +223,7 @@ interface TypedProps {
 
 /** A number being typed. What is no number is said, and stays to be mended. */
 function Typed({ name, text, read, take, leave, back }: TypedProps) {
-  const id = useId();
+  const id = useUniqueId();
   const input = useRef<HTMLInputElement>(null);
   const [error, setError] = useState("");
   useLayoutEffect(() => {

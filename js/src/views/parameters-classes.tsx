@@ -1,7 +1,8 @@
 /** Targets of the cross-entropy: a class for every step. */
 
 import { effect } from "@preact/signals";
-import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useUniqueId } from "./kit";
 import { Message } from "./parameters-bubble";
 import { entryName, isIdle, type Leaf, rowLabel } from "./parameters-leaves";
 import { type Host, hoverText, moveTo } from "./parameters-numbers";
@@ -22,7 +23,7 @@ export function Classes({ host, leaf }: { host: Host; leaf: Leaf }) {
 }
 
 function Class({ host, leaf, at }: { host: Host; leaf: Leaf; at: number }) {
-  const id = useId();
+  const id = useUniqueId();
   const input = useRef<HTMLInputElement>(null);
   const [error, setError] = useState("");
   const entry = entryName(leaf, at);

@@ -1,7 +1,7 @@
 /** One leaf of the network: its name, its tools and its entries. */
 
 import { useComputed } from "@preact/signals";
-import { useId } from "preact/hooks";
+import { useUniqueId } from "./kit";
 import { Classes } from "./parameters-classes";
 import { Cards, Cells, hasRoom } from "./parameters-grid";
 import { countOf, type Leaf, positionOf } from "./parameters-leaves";
@@ -17,7 +17,7 @@ interface LeafGroupProps {
 }
 
 export function LeafGroup({ host, leaf, open, onToggle }: LeafGroupProps) {
-  const id = useId();
+  const id = useUniqueId();
   const { lab } = host;
   const { name, kind, shape } = leaf;
   const aliases = lab.aliases.value[name] ?? [];

@@ -1,7 +1,8 @@
 /** A matrix pasted as text. */
 
 import type { ComponentChildren } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
+import { useUniqueId } from "./kit";
 import type { Leaf } from "./parameters-leaves";
 import type { Host } from "./parameters-numbers";
 import { type ReadMatrix, readMatrix, shapeText } from "./parameters-read";
@@ -16,7 +17,7 @@ interface PasteProps {
 }
 
 export function Paste({ host, leaf, onDone, children }: PasteProps) {
-  const id = useId();
+  const id = useUniqueId();
   const [text, setText] = useState("");
   const [refused, setRefused] = useState<(ReadMatrix & { error: string }) | null>(null);
 

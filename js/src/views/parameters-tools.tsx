@@ -1,9 +1,10 @@
 /** What can be done to a whole matrix: paste, copy, draw at random, and matrices with a name. */
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { threeDigits } from "../format";
 import { identity, normal, orthogonal, pythonList, uniform, withPart } from "../matrices";
+import { useUniqueId } from "./kit";
 import { keepPlaced } from "./parameters-bubble";
 import { countOf, type Leaf, type Part } from "./parameters-leaves";
 import type { Host } from "./parameters-numbers";
@@ -17,7 +18,7 @@ interface ToolsProps {
 }
 
 export function Tools({ host, leaf }: ToolsProps) {
-  const id = useId();
+  const id = useUniqueId();
   const [open, setOpen] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const box = useRef<HTMLDivElement>(null);

@@ -50,6 +50,12 @@ export function Toolbar({ lab, view }: { lab: LiveLab; view: AnyModel }) {
       <p class="rw-say" role="status">
         {refused || lab.origin.value.say || "Choose a preset, or move any number below."}
       </p>
+      {lab.kernel.state.value === "gone" && (
+        <p class="rw-notice">
+          The kernel has stopped or restarted: the page works on, but Python does not follow until
+          the cell is run again.
+        </p>
+      )}
     </section>
   );
 }
@@ -116,6 +122,7 @@ function Acts({ lab }: { lab: LiveLab }) {
 }
 
 function Descent({ lab }: { lab: LiveLab }) {
+  lab.revision.value; // else it would not be drawn anew: its props stay the same
   const [text, setText] = useState("0.1");
   const rate = Number(text.replace("−", "-").replace(",", "."));
   const valid = text.trim() !== "" && Number.isFinite(rate);
