@@ -7,9 +7,10 @@ from typing import Any
 
 import ipywidgets
 
+from rnn_widgets.convert import from_torch
 from rnn_widgets.core.names import unknown
 from rnn_widgets.network import Network
-from rnn_widgets.presets import question_a
+from rnn_widgets.presets import PRESETS, preset
 
 from .catalogue import catalogue
 from .lab import Lab
@@ -123,17 +124,15 @@ def explore(net: Any = None, *, panels: Sequence[str] = DEFAULT, **values: Any) 
 
 
 def _lab(net: Any, values: dict[str, Any]) -> Lab:
-    from rnn_widgets.convert import from_torch
-    from rnn_widgets.presets import preset
-
     if isinstance(net, Lab):
         if values:
             raise TypeError("a lab has its values: change them with lab.set(…)")
         return net
-    if net is None:
-        net = question_a()
-    elif isinstance(net, str):
-        net = preset(net)
-    elif not isinstance(net, Network):
-        return Lab(from_torch(net, **values))
-    return Lab(net.replace(**values) if values else net)
+    if net is None or isinstance(net, str):
+        name = net or "question A"
+        lab = Lab(preset(name).replace(**values))
+        lab.selection = PRESETS[name].entry
+        return lab
+    if isinstance(net, Network):
+        return Lab(net.replace(**values))
+    return Lab(from_torch(net, **values))

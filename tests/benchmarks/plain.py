@@ -166,8 +166,11 @@ def contributions_html(c):
         + [cell(sum(row), sums, "td", f'data-sum="loss,{t}"')]
         for t, row in enumerate(c.tolist())
     ]
-    by_source = [cell(x, sums, "td", f'data-sum="source,{k}"') for k, x in enumerate(c.sum(0).tolist())]
-    return table([*rows, ["<th>Σ</th>", *by_source, cell(float(c.sum()), sums, "td", 'data-sum="total,0"')]])
+    by_source = [
+        cell(x, sums, "td", f'data-sum="source,{k}"') for k, x in enumerate(c.sum(0).tolist())
+    ]
+    total = cell(float(c.sum()), sums, "td", 'data-sum="total,0"')
+    return table([*rows, ["<th>Σ</th>", *by_source, total]])
 
 def immediate(trace):
     # ∂⁺s_K/∂weight_hh_l0[0,1]: unit 0 of h, or by way of the input gate of c
@@ -236,8 +239,9 @@ def product_html(c, between, adjoints, tangents):
 
 def terms_html(now):
     terms = now.terms("weight_hh_l0[0,1]", loss_step=T, source_step=K, top=8)
-    rows = [[f"<td>{' → '.join(term.path)}</td>", cell(term.value, 1.0, "td")] for term in terms]
-    return table([*rows, [f"<td>the others of {terms.count}</td>", cell(terms.remainder, 1.0, "td")]])
+    rows = [[f"<td>{' → '.join(one.path)}</td>", cell(one.value, 1.0, "td")] for one in terms]
+    rest = [f"<td>the others of {terms.count}</td>", cell(terms.remainder, 1.0, "td")]
+    return table([*rows, rest])
 
 graph, values, heat, product, ranked = (HTML().add_class("plain-html") for _ in range(5))
 

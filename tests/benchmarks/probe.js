@@ -128,17 +128,36 @@
       return recorded;
     },
 
-    /** Milliseconds from now until a condition about the drawn page first holds. */
-    async until(selectors) {
-      const from = performance.now();
-      const there = () =>
-        Object.entries(selectors).every(
+    /** Run a cell; milliseconds from the kernel's reply until all of this first stands on a page
+     * from which the cell's last output is gone. */
+    async firstDraw(cell, counts) {
+      const { commands, shell } = window.jupyterapp;
+      const notebook = shell.currentWidget;
+      const { kernel } = notebook.sessionContext.session;
+      const all = () =>
+        Object.entries(counts).every(
           ([selector, count]) => document.querySelectorAll(selector).length >= count,
         );
-      while (!there() && performance.now() - from < WAIT_MS) {
+      let replied = 0;
+      const listen = (_kernel, { direction, msg }) => {
+        if (direction === "recv" && msg.header.msg_type === "execute_reply") {
+          replied ||= performance.now();
+        }
+      };
+      notebook.content.model.cells.get(cell).sharedModel.clearOutputs?.();
+      notebook.content.widgets[cell].outputArea.model.clear();
+      while (document.querySelector(".rw-explorer")) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      notebook.content.activeCellIndex = cell;
+      kernel.anyMessage.connect(listen);
+      const stop = performance.now() + 30_000;
+      void commands.execute("notebook:run-cell");
+      while (!(replied && all()) && performance.now() < stop) {
         await new Promise((resolve) => setTimeout(resolve, 2));
       }
-      return performance.now() - from;
+      kernel.anyMessage.disconnect(listen);
+      return performance.now() - replied;
     },
 
     /** Move a native slider, from end to end of a range, as fast as the page lets it. */

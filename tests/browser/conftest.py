@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -66,6 +67,26 @@ def watch_errors(page: Page) -> list[str]:
     return errors
 
 
+def started(
+    command: list[str], log: Path, environment: dict[str, str]
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server and wait for the address that it logs."""
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **environment}
+        )
+    for _ in range(600):
+        found = re.search(r"http://(?:localhost|127\.0\.0\.1):\d+/", log.read_text())
+        if found:
+            return process, found.group()
+        try:
+            code = process.wait(0.1)
+        except subprocess.TimeoutExpired:
+            continue
+        raise AssertionError(f"the server ended with {code}: {log.read_text()}")
+    raise AssertionError(f"the server did not start: {log.read_text()}")
+
+
 class Server:
     """A Jupyter server in a folder of its own."""
 
@@ -93,23 +114,7 @@ class Server:
             "--JupyterNotebookApp.expose_app_in_browser=True",
         ]
         self.log = root / "server.log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **home}
-            )
-        self.url = self._address()
-
-    def _address(self) -> str:
-        for _ in range(600):
-            found = re.search(r"http://(?:localhost|127\.0\.0\.1):\d+/", self.log.read_text())
-            if found:
-                return found.group()
-            try:
-                code = self.process.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
-            raise AssertionError(f"the server ended with {code}: {self.log.read_text()}")
-        raise AssertionError(f"the server did not start: {self.log.read_text()}")
+        self.process, self.url = started(command, self.log, home)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -134,6 +139,30 @@ def notebook_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
     server = Server(tmp_path_factory.mktemp("notebook"), "notebook")
     yield server
     server.stop()
+
+
+@pytest.fixture
+def voila(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Serve one cell of code as a page of Voilà; gives its address."""
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def serve(code: str) -> str:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "python3"}
+        path = tmp_path / "page.ipynb"
+        nbformat.write(notebook, path)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        command = [sys.executable, "-m", "voila", str(path), "--no-browser", f"--port={port}"]
+        process, url = started(command, tmp_path / "voila.log", {"HOME": str(tmp_path)})
+        processes.append(process)
+        return url
+
+    yield serve
+    for process in processes:
+        process.terminate()
+        process.wait(20)
 
 
 class OpenNotebook:

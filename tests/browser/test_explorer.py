@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from rnn_widgets.network import Network
 from rnn_widgets.presets import PRESETS
@@ -168,6 +168,29 @@ def test_two_explorers_on_one_page(open_lab: Opener) -> None:
     notebook.page.keyboard.press("PageUp")
     assert not np.array_equal(second.contributions(), still)
     agree(notebook, first, "tanh")
+
+
+def test_in_voila(voila: Callable[[str], str], page: Page) -> None:
+    page.goto(voila("import rnn_widgets as rw\nrw.explore('GRU skip')"))
+    on_page = OnPage(page)
+    net = PRESETS["GRU skip"].make()
+    np.testing.assert_allclose(
+        on_page.contributions(), truth(net, "gru", ENTRY), rtol=0, atol=1e-13
+    )
+    on_page.slider(ENTRY).focus()
+    page.keyboard.press("End")
+    weight = np.array(net.values["weight_hh_l0"])
+    weight[0, 1] = float(on_page.slider(ENTRY).get_attribute("max") or "nan")
+    moved = net.replace(weight_hh_l0=weight)
+    np.testing.assert_allclose(
+        on_page.contributions(), truth(moved, "gru", ENTRY), rtol=0, atol=1e-13
+    )
+    on_page.cell(5, 2).click()
+    expect(on_page.panel("chain")).to_contain_text("C[6, 3]")
+    expect(on_page.panel("chain").locator("[data-witness='autograd']")).to_contain_text("✓")
+    on_page.choose("cell", "LSTM")
+    assert on_page.contributions().shape == (8, 8)
+    expect(page.locator(".bqplot.figure")).to_have_count(2)
 
 
 def test_without_a_kernel_everything_but_torch_works_on(open_lab: Opener) -> None:

@@ -9,7 +9,11 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
+from rnn_widgets.network import Network
+
 from .conftest import OpenNotebook, Server
+from .explorer import OnPage
+from .explorer import truth as contributions
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 ENTRY = "weight_hh_l0[0,1]"
@@ -39,24 +43,28 @@ def table(page: Page, leaf: str) -> list[float]:
 
 
 def drive(notebook: OpenNotebook) -> None:
-    """Move a slider of the first tutorial and compare its table with torch."""
+    """Move a weight in the first tutorial's explorer and compare map and table with torch."""
     page = notebook.page
     expect(page.locator(".rw-table")).to_be_visible()
-    handle = notebook.handle(ENTRY)
-    handle.focus()
+    explorer, second = OnPage(page), OnPage(page, 1)
+    still = second.contributions()
+    explorer.slider(ENTRY).focus()
     page.keyboard.press("PageUp")
     page.keyboard.press("ArrowRight")
-    shown = "float(lab.net.values['weight_hh_l0'][0, 1])"
-    notebook.wait_for(
-        lambda: handle.get_attribute("title") == str(notebook.python(shown)), "Python follows"
-    )
-    truth = gradients(notebook.python("{k: v.tolist() for k, v in lab.net.values.items()}"))
+    before = 0.4195478  # as it was printed
+    moved = "float(explorer.net.values['weight_hh_l0'][0, 1])"
+    notebook.wait_for(lambda: notebook.python(moved) > before, "Python follows")
+    net = Network.from_json(notebook.python("explorer.net.to_json()"))
+    truth = gradients({name: array.tolist() for name, array in net.values.items()})
     for leaf, expected in truth.items():
         np.testing.assert_allclose(table(page, leaf), expected.ravel(), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        explorer.contributions(), contributions(net, "tanh", ENTRY), rtol=0, atol=1e-13
+    )
     for witness in ("autograd", "differences", "worst"):
-        expect(page.locator(f"[data-witness='{witness}']")).to_contain_text("✓")
-    # The second lab of the page has not moved with the first.
-    assert notebook.python("float(seeds.net.values['weight_hh_l0'][0, 1])") == 0.4195478
+        expect(explorer.panel("chain").locator(f"[data-witness='{witness}']")).to_contain_text("✓")
+    # The second explorer of the page has not moved with the first.
+    np.testing.assert_array_equal(second.contributions(), still)
 
 
 @pytest.fixture

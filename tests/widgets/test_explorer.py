@@ -32,13 +32,15 @@ def test_without_arguments_it_opens_question_a(browser):
 
 def test_it_opens_a_network_a_module_a_preset_and_a_lab(browser):
     net = rw.lstm(2, 3, 5)
-    assert rw.explore(net).net is net
+    assert rw.explore(net).net.to_json() == net.to_json()
     module = torch.nn.LSTM(2, 3)
     x = np.ones((4, 2))
     explored = rw.explore(module, x=x).net
     assert explored.gradients()[module.weight_hh_l0].shape == (12, 3)
     np.testing.assert_array_equal(explored.values["x"], x)
-    assert rw.explore("GRU skip", h0=[1, 2, 3]).net.values["h0"].tolist() == [1, 2, 3]
+    skip = rw.explore("exploding", h0=[1, 2, 3])
+    assert skip.net.values["h0"].tolist() == [1, 2, 3]
+    assert skip.lab.selection == PRESETS["exploding"].entry != rw.Lab(skip.net).selection
     lab = rw.Lab(net)
     assert rw.explore(lab).lab is lab
 
