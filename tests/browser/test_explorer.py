@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from rnn_widgets.network import Network
 from rnn_widgets.presets import PRESETS
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, Server, watch_errors
 from .explorer import CELLS, Adjoints, OnPage, truth
 
 ENTRY = "weight_hh_l0[0,1]"
@@ -34,6 +34,11 @@ def opened(open_lab: Opener, name: str, net: str = "") -> tuple[OpenNotebook, On
 
 def agree(notebook: OpenNotebook, on_page: OnPage, kind: str, entry: str = ENTRY) -> Network:
     """Python has the page's network, and the page's contributions are torch's."""
+    cells = {"gru before": "gru_reset_before", "gru": "gru_reset_after", "lstm": "lstm"}
+    cell = cells.get(kind, f"rnn_{kind}")
+    notebook.wait_for(
+        lambda: python_net(notebook).program.cell.name == cell, f"Python has a {cell}"
+    )
 
     def same() -> bool:
         expected = truth(python_net(notebook), kind, entry)
@@ -168,6 +173,71 @@ def test_two_explorers_on_one_page(open_lab: Opener) -> None:
     notebook.page.keyboard.press("PageUp")
     assert not np.array_equal(second.contributions(), still)
     agree(notebook, first, "tanh")
+
+
+def test_after_a_reload_it_stands_where_it_was_left(open_lab: Opener, lab_server: Server) -> None:
+    notebook, on_page = opened(open_lab, "reload", "rw.rnn(2, 3, 4)")
+    on_page.choose("cell", "GRU")
+    on_page.choose("steps", "6")
+    on_page.slider(ENTRY).focus()
+    notebook.page.keyboard.press("PageUp")
+    on_page.cell(4, 3).click()
+    left = agree(notebook, on_page, "gru")
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    again = OpenNotebook(notebook.page, f"{lab_server.url}lab/tree/reload.ipynb")
+    on_page = OnPage(again.page)
+    expect(on_page.cell(4, 3)).to_have_attribute("aria-selected", "true")
+    assert agree(again, on_page, "gru").to_json() == left.to_json()
+    on_page.slider(ENTRY).focus()
+    again.page.keyboard.press("PageUp")
+    assert agree(again, on_page, "gru").to_json() != left.to_json()
+
+
+def test_two_tabs_follow_each_other(
+    open_lab: Opener, lab_server: Server, context: BrowserContext
+) -> None:
+    notebook, first = opened(open_lab, "tabs2", "rw.rnn(2, 3, 4)")
+    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page = context.new_page()
+    errors = watch_errors(page)
+    other = OpenNotebook(page, f"{lab_server.url}lab/tree/tabs2.ipynb")
+    second = OnPage(page)
+    first.slider(ENTRY).focus()
+    notebook.page.keyboard.press("PageUp")
+    agree(notebook, first, "tanh")
+    page.bring_to_front()
+    agree(other, second, "tanh")
+    second.choose("cell", "LSTM")
+    moved = agree(other, second, "lstm")
+    notebook.page.bring_to_front()
+    notebook.page.wait_for_timeout(500)  # time in which a fight would show
+    assert agree(notebook, first, "lstm").to_json() == moved.to_json()
+    assert errors == []
+
+
+def test_a_busy_kernel_is_not_waited_for(open_lab: Opener) -> None:
+    notebook, on_page = opened(open_lab, "busy2", "rw.rnn(2, 3, 4)")
+    net = python_net(notebook)
+    notebook.page.evaluate(
+        """() => {
+            const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+            window.idle = false;
+            const future = kernel.requestExecute({ code: "import time; time.sleep(6)" });
+            window.busy = future.done.then(() => { window.idle = true; });
+        }"""
+    )
+    on_page.slider(ENTRY).focus()
+    notebook.page.keyboard.press("End")
+    on_page.choose("steps", "3")
+    shown = on_page.contributions()
+    assert not notebook.page.evaluate("() => window.idle")
+    assert shown.shape == (3, 3)
+    weight = np.array(net.values["weight_hh_l0"])
+    weight[0, 1] = 2.0
+    full = truth(net.replace(weight_hh_l0=weight), "tanh", ENTRY)
+    np.testing.assert_allclose(shown, full[:3, :3], rtol=0, atol=1e-13)
+    notebook.page.evaluate("() => window.busy")
+    agree(notebook, on_page, "tanh")
 
 
 def test_in_voila(voila: Callable[[str], str], page: Page) -> None:
