@@ -17,12 +17,16 @@ from .network import Network
 
 @dataclass(frozen=True)
 class Preset:
-    """A network that shows something, what that is, and the entry that shows it best."""
+    """A network that shows something, what that is, and where it shows best.
+
+    ``entry`` is a parameter entry and ``focus`` a loss step and a source step, 0-based.
+    """
 
     name: str
     say: str
     make: Callable[[], Network]
-    entry: str = "weight_hh_l0[0,1]"
+    entry: str
+    focus: tuple[int, int]
 
 
 def preset(name: str) -> Network:
@@ -89,7 +93,9 @@ def _last_seed(net: Network) -> Array:
 
 
 def _recurrent(nonlinearity: str, seq_len: int, matrix: Array, **leaves: Any) -> Network:
-    net = _tidy(rnn(2, 3, seq_len, nonlinearity=nonlinearity, bias="single", rng=4))
+    net = _tidy(
+        rnn(2, 3, seq_len, nonlinearity=nonlinearity, bias="single", loss_steps="last", rng=4)
+    )
     plain = {
         "weight_hh_l0": matrix,
         "bias_ih_l0": np.zeros(3),
@@ -111,7 +117,7 @@ def _gates(net: Network, block: int, bias: float) -> Network:
 
 
 def _gated(make: Callable[..., Network], block: int, bias: float) -> Network:
-    return _gates(_tidy(make(2, 3, 8, bias="single", rng=4)), block, bias)
+    return _gates(_tidy(make(2, 3, 8, bias="single", loss_steps="last", rng=4)), block, bias)
 
 
 def _no_seeds() -> Network:
@@ -142,6 +148,8 @@ PRESETS: Mapping[str, Preset] = {
             "Five unnamed gradients were printed: here each stands under its name, and every one "
             "is a sum over the steps that made it.",
             question_a,
+            "weight_hh_l0[0,1]",
+            (2, 1),
         ),
         Preset(
             "question D",
@@ -149,6 +157,7 @@ PRESETS: Mapping[str, Preset] = {
             "C[t = 2, k = 1] = weight_hh · x₁: it stands below the diagonal, never above it.",
             _question_d,
             "weight_ih_l0[0,0]",
+            (1, 0),
         ),
         Preset(
             "fading memory",
@@ -156,58 +165,71 @@ PRESETS: Mapping[str, Preset] = {
             "each step back is worth less than half of the one after it.",
             lambda: _recurrent("tanh", 8, 0.45 * _ROTATION),
             "weight_ih_l0[0,0]",
+            (7, 5),
         ),
         Preset(
             "exploding",
-            "Each step back multiplies the adjoint by 1.6: the first step is worth 69 times the "
-            "last one, and a small change of a recurrent weight moves it wildly.",
+            "Each step back multiplies the adjoint by 1.6: for all entries together (see “all "
+            "entries”) the first step is worth 69 times the last one.",
             lambda: _recurrent("identity", 10, 1.6 * _ROTATION),
             "weight_ih_l0[0,0]",
+            (9, 7),
         ),
         Preset(
             "orthogonal memory that lasts",
             "The recurrent matrix only rotates: the adjoint turns from step to step and keeps its "
-            "length, so the first step counts as much as the last.",
+            "length; for all entries together the first step counts as much as the last.",
             lambda: _recurrent("identity", 10, _ROTATION),
             "weight_ih_l0[0,0]",
+            (9, 7),
         ),
         Preset(
             "dead ReLU",
             "Unit 1 is below zero at every step: its derivative is exactly 0, so nothing passes "
             "it and its row of every weight has no gradient at all.",
             _dead_relu,
+            "weight_hh_l0[0,1]",
+            (5, 3),
         ),
         Preset(
             "saturated tanh",
             "Every unit is near ±1, where 1 − h² is almost 0: little enters at the last step, and "
             "one step further back nearly nothing is left, though the weights are large.",
             _saturated,
+            "weight_ih_l0[0,0]",
+            (5, 4),
         ),
         Preset(
             "LSTM, forget gate open",
             "The forget gates stand near 1: the cell hands the gradient back from step to step "
             "almost whole, along c → c.",
             lambda: _gated(lstm, 1, 5.0),
-            "weight_ih_l0[0,0]",
+            "weight_ih_l0[6,0]",
+            (7, 4),
         ),
         Preset(
             "LSTM, forget gate shut",
             "The forget gates stand near 0: the way c → c is closed, and only the short way "
             "through h is left.",
             lambda: _gated(lstm, 1, -5.0),
-            "weight_ih_l0[0,0]",
+            "weight_ih_l0[6,0]",
+            (7, 5),
         ),
         Preset(
             "GRU skip",
             "The update gates stand near 1, so h_t is almost h_{t−1}: a step adds little, but what "
             "it adds lasts, along the skip path past every tanh.",
             lambda: _gated(gru, 1, 4.0),
+            "weight_ih_l0[6,0]",
+            (7, 3),
         ),
         Preset(
             "all seeds zero",
             "Nothing is asked for, so nothing flows: raise one seed v and see its row alone come "
             "to life.",
             _no_seeds,
+            "weight_hh_l0[0,1]",
+            (5, 3),
         ),
     )
 }

@@ -17,6 +17,8 @@ export interface Preset {
   readonly say: string;
   /** The entry that shows it best. */
   readonly entry: string;
+  /** The contribution that shows it best: loss step and source step. */
+  readonly cell: readonly [t: number, k: number];
   readonly network: Network;
 }
 
@@ -27,7 +29,13 @@ export interface Catalogue {
 
 interface CatalogueJson {
   readonly cells: { label: string; templates: Record<Bias, object> }[];
-  readonly presets: { name: string; say: string; entry: string; network: object }[];
+  readonly presets: {
+    name: string;
+    say: string;
+    entry: string;
+    cell: [number, number];
+    network: object;
+  }[];
 }
 
 export function readCatalogue(data: unknown): Catalogue {

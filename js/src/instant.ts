@@ -6,12 +6,14 @@ import type { WidgetModel } from "./models";
 
 /** What is used of a d3 selection; bqplot brings its own copy of d3, which a view's `d3el` leads to. */
 interface Selection {
+  node?(): Element | null;
   transition?: ((name?: string) => unknown) | undefined;
   attr(name: string, value: unknown): Selection;
   style(name: string, value: unknown): Selection;
 }
 
 interface MarkView {
+  readonly model?: { get(trait: string): unknown };
   readonly d3el?: Selection;
   readonly parent?: { readonly model?: { get(trait: string): unknown } };
 }
@@ -19,6 +21,7 @@ interface MarkView {
 export class Instant {
   private readonly prototypes = new Map<Selection, Selection["transition"]>();
   private readonly known = new WeakSet<object>();
+  private readonly bars = new Set<Element>();
   private animated = false;
 
   /** Look at what draws a widget, where it is drawn by d3. */
@@ -26,7 +29,9 @@ export class Instant {
     for (const view of Object.values(widget.views ?? {})) {
       if (this.known.has(view)) continue;
       this.known.add(view);
-      const { d3el, parent } = (await view) as MarkView;
+      const { d3el, parent, model } = (await view) as MarkView;
+      const root = d3el?.node?.();
+      if (root && model?.get("_view_name") === "Bars") this.bars.add(root);
       if (parent?.model?.get("animation_duration")) this.animated = true;
       let prototype = d3el;
       while (prototype && !Object.hasOwn(prototype, "transition")) {
@@ -38,10 +43,20 @@ export class Instant {
 
   /** Write, and have it drawn before this returns. Figures that are to be animated still are. */
   draw(write: () => void): void {
-    if (this.animated) {
-      write();
-      return;
+    if (this.animated) write();
+    else this.drawAtOnce(write);
+    this.clear();
+  }
+
+  /** Each time it draws, bqplot's Bars leaves an empty group behind. */
+  private clear(): void {
+    for (const root of this.bars) {
+      if (!root.isConnected) this.bars.delete(root);
+      for (const empty of root.querySelectorAll(":scope > g:empty")) empty.remove();
     }
+  }
+
+  private drawAtOnce(write: () => void): void {
     for (const prototype of this.prototypes.keys()) {
       prototype.transition = function (this: Selection) {
         return finished(this);

@@ -4,6 +4,7 @@ import type { AnyModel } from "@anywidget/types";
 import { signal as reactive, type Signal } from "@preact/signals";
 import { Accounting } from "./accounting";
 import { Drives } from "./drives";
+import type { Program } from "./engine/program";
 import { parseEntry, Results } from "./engine/quantities";
 import { History, type Origin } from "./history";
 import { Kernel } from "./kernel";
@@ -28,6 +29,8 @@ export class LiveLab {
   /** What other frameworks call each leaf, as far as the kernel has said. */
   readonly aliases = reactive<Readonly<Record<string, readonly string[]>>>({});
   readonly origin: Signal<Origin>;
+  /** Counts what is not a move: undo, redo, and other networks put in place. */
+  readonly jumps = reactive(0);
   readonly history: History;
   readonly kernel: Kernel;
   readonly accounting: Accounting;
@@ -142,8 +145,9 @@ export class LiveLab {
 
   /** Redraw, now that the network or what shows it has changed. */
   changed(): void {
-    this.drives.redraw();
+    // Views first: a canvas that writes text would have to wait for what the figures change.
     this.revision.value++;
+    this.drives.redraw();
     this.accounting.schedule();
     this.sliders.announce();
   }
@@ -176,20 +180,23 @@ export class LiveLab {
 
   /** Show a network; one that comes from the kernel may lack moves of sliders made meanwhile. */
   private show(network: Network, overlaid = false): void {
+    const before = this.network.program;
     this.network = network;
     if (this.results.program === network.program) this.results.reload(network.values);
     else {
       this.results = new Results(network.program, network.values);
       if (!overlaid) this.aliases.value = {};
-      this.keepFocus();
+      this.keepFocus(overlaid ? null : before);
     }
     if (overlaid) this.sliders.overlay();
     else this.sliders.followAll();
+    this.jumps.value++;
     this.changed();
   }
 
-  /** Focus on what exists. */
-  private keepFocus(): void {
+  /** Focus on what exists. After a change made here, a focus on the last loss step stays on the
+   * last one; the kernel has a say of its own. */
+  private keepFocus(before: Program | null): void {
     const { parameters, seqLen, hiddenSize } = this.network.program;
     try {
       parseEntry(this.selection.value, parameters);
@@ -203,7 +210,10 @@ export class LiveLab {
       this.selection.value = `${leaf}[${shape.map(() => 0).join(",")}]`;
     }
     const { t, k } = this.cell.value;
-    if (t >= seqLen || k >= seqLen) this.cell.value = { t: seqLen - 1, k: Math.min(k, seqLen - 1) };
+    const last = seqLen - 1;
+    const loss = before && t === before.seqLen - 1 ? last : Math.min(t, last);
+    const source = before?.seqLen === 1 ? Math.max(0, last - 2) : Math.min(k, last);
+    if (loss !== t || source !== k) this.cell.value = { t: loss, k: source };
   }
 
   private readFocus(): void {
@@ -223,20 +233,26 @@ export class LiveLab {
   }
 
   private send(): void {
-    if (this.sending === undefined) return;
-    clearTimeout(this.sending);
-    this.sending = undefined;
-    const { t, k } = this.cell.value;
-    this.tell({
-      _network: writeNetwork(this.network),
-      selection: this.selection.value,
-      loss_step: t,
-      source_step: k,
-    });
+    if (this.sending !== undefined) this.tell({});
   }
 
-  /** Set traits of the lab, here and in the kernel. */
+  /** Set traits of the lab, here and in the kernel: a network that waits to be sent goes first, since
+   * the focus may be on what only it has. */
   private tell(traits: Record<string, unknown>): void {
+    if (this.sending !== undefined) {
+      clearTimeout(this.sending);
+      this.sending = undefined;
+      this.set({ _network: writeNetwork(this.network), ...this.focus(), ...traits });
+    } else this.set(traits);
+    if (this.kernel.state.value !== "gone") this.model.save_changes();
+  }
+
+  private focus() {
+    const { t, k } = this.cell.value;
+    return { selection: this.selection.value, loss_step: t, source_step: k };
+  }
+
+  private set(traits: Record<string, unknown>): void {
     this.telling = true;
     try {
       for (const [name, value] of Object.entries(traits)) this.model.set(name, value);
@@ -244,6 +260,5 @@ export class LiveLab {
       this.telling = false;
     }
     this.readFocus();
-    if (this.kernel.state.value !== "gone") this.model.save_changes();
   }
 }

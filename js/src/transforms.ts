@@ -11,6 +11,8 @@ export type Transform =
   | "minus_limit"
   | "stack_bottom"
   | "stack_top"
+  | "stack_ticks"
+  | "layers"
   | "decade_below"
   | "decade_above"
   | "decades";
@@ -26,7 +28,7 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
       return { data: data.map((x) => (Number.isFinite(x) ? x : 0)), shape };
     case "floored": {
       const [bottom, , top] = decades(data);
-      const size = (x: number) => (Number.isFinite(x) ? Math.abs(x) || 10 ** bottom : 10 ** top);
+      const size = (x: number) => (Number.isFinite(x) ? Math.abs(x) || bottom : decimal(1, top));
       return { data: data.map(size), shape };
     }
     case "limit":
@@ -37,21 +39,32 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
       return scalar(stack(tensor)[0]);
     case "stack_top":
       return scalar(stack(tensor)[1]);
+    case "stack_ticks":
+      return list(ticks(...stack(tensor)));
+    case "layers":
+      return layers(tensor);
     case "decade_below":
-      return scalar(10 ** decades(data)[0]);
+      return scalar(decades(data)[0]);
     case "decade_above":
-      return scalar(10 ** decades(data)[2]);
+      return scalar(decimal(1, decades(data)[2]));
     case "decades": {
-      const [, first, top] = decades(data);
-      const every = Math.ceil((top - first + 1) / MOST_TICKS);
+      const [bottom, first, top] = decades(data);
+      const every = apart(first, top);
       const count = Math.floor((top - first) / every) + 1;
-      const powers = Float64Array.from({ length: count }, (_, i) => 10 ** (first + i * every));
-      return { data: powers, shape: [count] };
+      const powers = Array.from({ length: count }, (_, i) => decimal(1, first + i * every));
+      return list(bottom === powers[0] ? powers : [bottom, ...powers]);
     }
   }
 }
 
 const scalar = (value: number): Tensor => ({ data: Float64Array.of(value), shape: [] });
+const list = (values: number[]): Tensor => ({
+  data: Float64Array.from(values),
+  shape: [values.length],
+});
+
+/** The float nearest to a decimal number, which powers of 10 are not in every language. */
+const decimal = (digits: number, power: number) => Number(`${digits}e${power}`);
 
 // Ends of scales go up this ladder, so that they stand still while numbers move a little.
 const RUNGS = [1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
@@ -76,6 +89,32 @@ function stack({ data, shape }: Tensor): [bottom: number, top: number] {
   return [-roundedUp(lowest), roundedUp(highest) || (lowest ? 0 : 1)];
 }
 
+/** A few round numbers from `low` to `high`, 0 between them. */
+function ticks(low: number, high: number): number[] {
+  if (high - low < 1e-300) return [0];
+  const power = Math.floor(Math.log10((high - low) / (MOST_TICKS - 1))) - 1;
+  let [step, below, above] = [0, 0, 0];
+  for (step of [10, 20, 25, 50, 100, 200]) {
+    const size = decimal(step, power);
+    below = Math.floor(-low / size + 1e-9);
+    above = Math.floor(high / size + 1e-9);
+    if (below + above < MOST_TICKS) break;
+  }
+  return Array.from({ length: below + above + 1 }, (_, i) => decimal((i - below) * step, power));
+}
+
+/** Rows stacked by column, each as the number of its row with its sign, column by column. */
+function layers({ data, shape }: Tensor): Tensor {
+  const columns = shape[shape.length - 1] ?? 1;
+  const rows = data.length / columns || 0;
+  const made = new Float64Array(data.length);
+  data.forEach((x, i) => {
+    const row = Math.floor(i / columns);
+    made[(i % columns) * rows + row] = row + 1 + (x < 0 ? -BESIDE : BESIDE);
+  });
+  return { data: made, shape: [data.length] };
+}
+
 /** The largest absolute value rounded up, 1 if it is 0: half the width of a symmetric scale. */
 function limit(data: Float64Array): number {
   let largest = 0;
@@ -83,20 +122,28 @@ function limit(data: Float64Array): number {
   return roundedUp(largest) || 1;
 }
 
-const MOST_TICKS = 6;
+const BESIDE = 0.25; // a quarter beside the number of the layer
+const MOST_TICKS = 5;
 const MOST_HEIGHT = 1e300; // an axis as long as a float can be has infinitely many ticks
 
-/** Exponents of a logarithmic axis: its bottom, its first labelled decade, and its top. Where there
- * are zeros, they stand at the bottom, one decade below that of the smallest number. */
+/** A logarithmic axis: its bottom, and the exponents of its first decade and of its top. Where there
+ * are zeros, they stand at the bottom, below the decade of the smallest number, at a number that is
+ * no decade: an axis labels it as 0. */
 function decades(data: Float64Array): [bottom: number, first: number, top: number] {
   const sizes = data.filter((x) => Number.isFinite(x) && x !== 0).map(Math.abs);
-  const apart = data.includes(0) ? 1 : 0;
-  if (!sizes.length) return [-1 - apart, -1, 0];
-  const low = Math.floor(Math.log10(sizes.reduce((a, b) => Math.min(a, b))));
-  const high = Math.ceil(Math.log10(sizes.reduce((a, b) => Math.max(a, b))));
-  const first = Math.max(low, -306); // a float has no smaller full decade, and none above 308
-  return [first - apart, first, Math.min(Math.max(high, first + 1), 308)];
+  let [first, top] = [-1, 0];
+  if (sizes.length) {
+    const low = Math.floor(Math.log10(sizes.reduce((a, b) => Math.min(a, b))));
+    const high = Math.ceil(Math.log10(sizes.reduce((a, b) => Math.max(a, b))));
+    first = Math.max(low, -306); // a float has no smaller full decade, and none above 308
+    top = Math.min(Math.max(high, first + 1), 308);
+  }
+  if (!data.includes(0)) return [decimal(1, first), first, top];
+  return [decimal(2, Math.max(first - apart(first, top), -307)), first, top];
 }
+
+/** How many decades a few ticks are apart. */
+const apart = (first: number, top: number) => Math.ceil((top - first + 1) / MOST_TICKS);
 
 /** What is set on the trait: always a fresh array, since Backbone compares by identity. */
 export function traitValue({ data, shape }: Tensor, kind: TraitKind): unknown {

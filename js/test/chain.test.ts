@@ -7,6 +7,7 @@ import { programFromJson } from "../src/engine";
 import { Results } from "../src/engine/quantities";
 import { Chain } from "../src/views/chain";
 import { type ChainRule, chainRule, type Factor, WHOLE } from "../src/views/chain-factors";
+import { extent, shownEnds, sizeOf, unitFor } from "../src/views/chain-fit";
 import { network, numbers, Page, settle } from "./page";
 import { type Case, VECTORS } from "./vectors";
 
@@ -114,6 +115,72 @@ describe("a tanh network of one unit, worked by hand", () => {
   test("a later step cannot matter", () => {
     expect(rule(0, 1).nothing).toBe("no way");
   });
+});
+
+describe.each(["rnn_tanh", "gru", "lstm"])("the product of a %s", (cell) => {
+  const template = Object.values(VECTORS)
+    .flat()
+    .find(({ program }) => programFromJson(program).cell.name.startsWith(cell))?.program;
+
+  test.each([
+    [3, 6, null],
+    [3, 12, null],
+    [4, 8, 2],
+    [8, 16, null],
+    [16, 32, 3],
+  ])(
+    "of H = %i, T = %i, readout %s has both its ends in sight from 640 pixels on",
+    (H, T, readout) => {
+      const folded = programFromJson({
+        ...template,
+        ...{
+          input_size: 2,
+          hidden_size: H,
+          seq_len: T,
+          num_layers: 1,
+          bidirectional: false,
+          readout,
+        },
+        ...{ loss: "seed", loss_steps: [...Array(T).keys()], truncation: null },
+      });
+      const { leaves, outputSize } = folded;
+      const sizes = { ...leaves, v: [T, outputSize] };
+      const values = Object.entries(sizes).map(([leaf, shape]) => {
+        const count = shape.reduce((a, b) => a * b, 1);
+        return [leaf, Float64Array.from({ length: count }, (_, i) => Math.sin(i + 1) / 2)];
+      });
+      const results = new Results(folded, Object.fromEntries(values));
+      const { program } = results;
+      const [entry] = Object.keys(program.parameters);
+      for (let width = 630; width <= 1500; width += 10) {
+        const unit = unitFor(program, width);
+        for (const cell of [0, 1, 2, T - 1].map((k) => ({ t: T - 1, k }))) {
+          const { left, right, result } = chainRule(results, `${entry}[0,0]`, cell, WHOLE);
+          const factors = [...left, ...right, result];
+          const [first, last] = shownEnds(factors, unit, width);
+          const jacobians = left.filter(({ kind }) => kind === "jacobian");
+          const shown = factors.filter(
+            (one) => one.kind !== "jacobian" || jacobians.indexOf(one) < first + last,
+          );
+          const hidden = jacobians.length - first - last;
+          // As the style sheet has it: 6 pixels around each sign, 40 for a symbol at least, 13 for an axis.
+          const taken = shown.reduce(
+            (sum, factor) => {
+              if (factor.kind === "result") return sum + 58;
+              const axis = factor.split[0] ? 13 : 0;
+              return sum + Math.max(40, extent(factor, unit)[0]) + axis + 19;
+            },
+            hidden ? 131 : 0,
+          );
+          expect(taken, `${width} ${JSON.stringify(cell)}`).toBeLessThanOrEqual(width);
+          for (const factor of factors) {
+            const fits = extent(factor, unit)[1] <= Math.max(14, sizeOf(program) * unit.height);
+            expect(fits).toBe(true);
+          }
+        }
+      }
+    },
+  );
 });
 
 describe("why a contribution is nothing", () => {
@@ -244,6 +311,42 @@ describe("on the page", () => {
     await settle();
     expect(all("[data-factor]")).toEqual([]);
     expect(el.querySelector(".rw-chain-nothing")?.textContent).toContain("comes before step 3");
+  });
+
+  test("terms that are nothing are no list but a reason, in as much room", async () => {
+    const terms = () => el.querySelector(".rw-chain-terms")?.textContent;
+    page.live.selectCell(0, 2);
+    await settle();
+    expect(all("[data-term]")).toEqual([]);
+    expect(terms()).toContain("comes before step 3");
+    page.live.selectCell(2, 1);
+    page.live.assign({ v: new Float64Array(6) });
+    await settle();
+    expect(product()).toBe(0);
+    expect(all("[data-term]")).toEqual([]);
+    expect(terms()).toMatch(/Each of its \d terms is exactly zero/);
+  });
+
+  test("each factor says what its deepest colour stands for", () => {
+    const factors = all("[data-factor]").map((one) => {
+      const numbers = [...one.querySelectorAll("[data-value]")].map(number).map(Math.abs);
+      return [one.dataset["factor"], one.querySelector("small")?.textContent, Math.max(...numbers)];
+    });
+    for (const [kind, text, largest] of factors) {
+      if (kind === "result") expect(text).toBe("");
+      else expect(Number(String(text).slice(1))).toBeCloseTo(largest as number, 2);
+    }
+  });
+
+  test("large differences are parts of the largest, what overflows is not compared", async () => {
+    const verdict = (name: string) =>
+      el.querySelector(`[data-witness=${name}] td:last-child`)?.textContent;
+    page.live.assign({ v: Float64Array.from(network().values["v"], (x) => 1e12 * x) });
+    await vi.advanceTimersByTimeAsync(300);
+    expect(verdict("differences")).toMatch(/^differs by \de−\d+ of the largest ✓$/);
+    page.live.assign({ v: new Float64Array(6).fill(Number.POSITIVE_INFINITY) });
+    await vi.advanceTimersByTimeAsync(300);
+    expect(verdict("differences")).toBe("not comparable");
   });
 
   test("an arrow key walks through a factor's numbers and says them", async () => {

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { programFromJson } from "../src/engine";
 import { Results } from "../src/engine/quantities";
 import { Contributions } from "../src/views/contributions";
-import { fitting, numbersOf } from "../src/views/contributions-numbers";
+import { decadesOf, fitting, numbersOf, shade } from "../src/views/contributions-numbers";
 import { expectClose } from "./close";
 import { network, Page, settle } from "./page";
 import { VECTORS } from "./vectors";
@@ -48,26 +48,56 @@ for (const [file, cases] of Object.entries(VECTORS)) {
 }
 
 test.each([
-  [0.0316, 6, ".0316"],
-  [-0.0316, 6, "−.0316"],
-  [-0.0316, 5, "−.032"],
-  [-0.12, 4, "−.12"],
-  [0.006, 4, ".006"],
-  [0.00603, 4, ".006"],
-  [1.5e-7, 6, "1.5e−7"],
-  [6e-7, 4, "6e−7"],
-  [-6.2e-7, 3, ""],
-  [1e12, 7, "1.00e12"],
-  [1e12, 4, "1e12"],
-  [12.34, 4, "12.3"],
-  [1234, 4, "1234"],
-  [0.999996, 4, "1.00"],
-  [0, 3, "0"],
-  [Number.NaN, 3, "nan"],
-  [Number.NEGATIVE_INFINITY, 3, "−∞"],
-])("%f in %i characters is %s", (x, room, text) => {
-  expect(fitting(x, room)).toBe(text);
+  [0.137, 5, "long", "0.137"],
+  [-0.137, 6, "long", "−0.137"],
+  [-0.137, 5, "long", "−0.14"],
+  [0.137, 8, "short", ".137"],
+  [0.0316, 6, "long", "0.0316"],
+  [-0.0316, 6, "long", "−0.032"],
+  [-0.00426, 7, "long", "−0.0043"],
+  [-0.00426, 6, "long", "−.0043"],
+  [-0.0316, 5, "short", "−.032"],
+  [-0.12, 4, "short", "−.12"],
+  [0.00603, 4, "short", ".006"],
+  [0.00603, 8, "long", "0.00603"],
+  [0.0003161, 8, "long", "3.16e−4"],
+  [1.5e-7, 6, "long", "1.5e−7"],
+  [6e-7, 4, "short", "6e−7"],
+  [-6.2e-7, 3, "long", ""],
+  [1e12, 7, "long", "1.00e12"],
+  [1e12, 4, "long", "1e12"],
+  [12.34, 4, "long", "12.3"],
+  [1234, 4, "long", "1234"],
+  [0.999996, 4, "long", "1.00"],
+  [0, 3, "long", "0"],
+  [Number.NaN, 3, "long", "nan"],
+  [Number.NEGATIVE_INFINITY, 3, "long", "−∞"],
+] as const)("%f in %i characters, %s, is %s", (x, room, form, text) => {
+  expect(fitting(x, room, form)).toBe(text);
 });
+
+test("what is not zero is seen, however small; decades span what there is", () => {
+  expect(shade(0, 1, null)).toEqual({ sign: "0", depth: 0 });
+  expect(shade(-1e-12, 1, null)).toEqual({ sign: "−", depth: 10 });
+  expect(shade(1, 1, null)).toEqual({ sign: "+", depth: 100 });
+  expect(decadesOf([0, 1, -0.01, 0.1], 1)).toBeCloseTo(2, 12);
+  expect(shade(-0.01, 1, 2).depth).toBe(10);
+  expect(shade(0.1, 1, 2).depth).toBe(55);
+  expect(decadesOf([1, 1e-30], 1)).toBe(6);
+  expect(shade(1e-30, 1, 6).depth).toBe(10);
+  expect(decadesOf([0, 0], 1)).toBe(0.5);
+  expect(decadesOf([Number.NaN, 1], 1)).toBe(6);
+});
+
+/** As wide as is said. */
+class Wide {
+  static width = 900;
+  constructor(private readonly tell: (entries: { contentRect: { width: number } }[]) => void) {}
+  observe() {
+    this.tell([{ contentRect: { width: Wide.width } }]);
+  }
+  disconnect() {}
+}
 
 describe("on the page", () => {
   let page: Page;
@@ -89,6 +119,7 @@ describe("on the page", () => {
     page.close();
     document.body.replaceChildren();
     vi.useRealTimers();
+    vi.unstubAllGlobals();
   });
 
   const cell = (t: number, k: number) => el.querySelector(`[data-cell="${t},${k}"]`) as HTMLElement;
@@ -109,6 +140,74 @@ describe("on the page", () => {
     expect(value('[data-sum="total,0"]')).toBeCloseTo(gradient, 14);
     expect(value('[data-sum="loss,2"]')).toBeCloseTo(data[6] + data[7] + data[8], 14);
     expect(value('[data-sum="source,0"]')).toBeCloseTo(data[0] + data[3] + data[6], 14);
+  });
+
+  test("a network of another length leaves nothing of the old one", async () => {
+    vi.stubGlobal("ResizeObserver", Wide);
+    Wide.width = 900;
+    const longer = VECTORS["rnn"].map(({ program, values }) => ({ ...program, values }));
+    await open();
+    expect(cell(2, 1).textContent).not.toBe("");
+    const adopt = async (json: object) => {
+      const { values: lists, ...folded } = json as { values: Record<string, number[]> };
+      const arrays = Object.entries(lists).map(([leaf, list]) => [leaf, Float64Array.from(list)]);
+      page.live.adopt({ program: programFromJson(folded), values: Object.fromEntries(arrays) });
+      await settle();
+    };
+    for (const json of [...longer, network()]) {
+      await adopt(json);
+      const { selection, results } = page.live;
+      const { data } = results.quantity(`contribution[${selection.value}]`);
+      const T = results.program.seqLen;
+      const found = el.querySelectorAll<HTMLElement>("[data-cell]");
+      expect(found).toHaveLength(T * T);
+      for (const { dataset, textContent } of found) {
+        const [t, k] = (dataset["cell"] as string).split(",").map(Number);
+        expect(Number(dataset["value"])).toBe(data[t * T + k]);
+        if (k > t && !results.program.bidirectional) {
+          expect([dataset["state"], textContent]).toEqual(["no way", ""]);
+        }
+      }
+      expect(el.querySelectorAll("[data-cell][tabindex='0']")).toHaveLength(1);
+      expect(el.querySelectorAll("[aria-selected=true]")).toHaveLength(1);
+    }
+  });
+
+  test("32 steps fit 400 pixels; one header in four is shown and the selected one", async () => {
+    vi.stubGlobal("ResizeObserver", Wide);
+    Wide.width = 400;
+    const { values, ...program } = network();
+    const loss_steps = [...Array(32).keys()];
+    const long = { x: Array(64).fill(0.5), v: Array(64).fill(1) };
+    await open({
+      network: { ...program, seq_len: 32, loss_steps, values: { ...values, ...long } },
+    });
+    const grid = el.querySelector("[role=grid]") as HTMLElement;
+    const cells = 32 * Number.parseInt(grid.style.getPropertyValue("--rw-w"), 10);
+    expect(cells).toBeGreaterThan(280);
+    expect(cells).toBeLessThan(300);
+    expect(grid.dataset["crowded"]).toBe("true");
+    page.live.selectCell(20, 10);
+    await settle();
+    const shown = [...el.querySelectorAll("[data-step^=k]:not([data-between])")];
+    expect(shown.map((head) => head.textContent)).toEqual("4 8 11 16 20 24 28 32".split(" "));
+  });
+
+  test("of all entries the norm of sums is called so", async () => {
+    await open();
+    const heads = () => [
+      ...el.querySelectorAll<HTMLElement>(
+        ".rw-map-steps > .rw-map-total, .rw-map-sums > [role=rowheader]",
+      ),
+    ];
+    expect(heads().map((head) => head.textContent)).toEqual(["Σ over k", "Σ over t"]);
+    const every = [...el.querySelectorAll("button")].find(
+      (one) => one.textContent === "all entries",
+    );
+    every?.click();
+    await settle();
+    expect(heads().map((head) => head.textContent)).toEqual(["‖Σ over k‖", "‖Σ over t‖"]);
+    expect(heads()[0].title).toMatch(/^norm, over all entries, of the sum/);
   });
 
   test("a later source step shows as nothing, what is truncated as cut", async () => {

@@ -4,7 +4,9 @@
 import { h, render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { programFromJson } from "../src/engine";
 import { Graph } from "../src/views/graph";
+import { makeScene } from "../src/views/graph-scene";
 import { fitted } from "../src/views/graph-text";
 import { Model, network, numbers, Page, PROGRAM, settle } from "./page";
 
@@ -128,6 +130,62 @@ describe("the lenses", () => {
     expect(view.get("lens")).toBe("values");
     expect(view.saved).toHaveLength(1);
   });
+});
+
+describe("what is shown is said", () => {
+  const names = () =>
+    [...el.querySelectorAll("[data-row]")].map((row) => row.textContent).slice(0, -1);
+  const pressed = () =>
+    [...el.querySelectorAll("header [aria-pressed=true]")].map((one) => one.textContent);
+  const parts = () =>
+    el.querySelector<HTMLFieldSetElement>(".rw-graph-choice") as HTMLFieldSetElement;
+
+  test("by the rows, in every lens", async () => {
+    await show({ lens: "values" });
+    expect(names()).toEqual(["seed v", "loss L", "hidden h", "input x"]);
+    await press("adjoints");
+    expect(names()).toEqual(["seed v", "loss L", "∂L/∂h", "∂L/∂x"]);
+    await press("flow");
+    expect(names()).toEqual(["seed v", "loss L", "via h", "x (value)"]);
+  });
+
+  test("by the buttons, while stepping through too", async () => {
+    await show({ lens: "flow" });
+    expect(pressed()).toEqual(["flow"]);
+    await press("one operation on");
+    expect(pressed()).toEqual(["values"]);
+    for (let i = 0; i < 20; i++) await press("one operation on");
+    expect(pressed()).toEqual(["adjoints"]);
+    expect(names()).toContain("∂L₃/∂h");
+    await press("whole picture");
+    expect(pressed()).toEqual(["flow"]);
+  });
+
+  test("by the parts, which only adjoints have", async () => {
+    await show({ lens: "values" });
+    expect([parts().disabled, parts().title]).toEqual([true, "choose the lens adjoints first"]);
+    await press("adjoints");
+    expect([parts().disabled, parts().title]).toEqual([false, ""]);
+    expect(pressed()).toEqual(["total", "adjoints"]);
+  });
+
+  test("by hovering, where a row's colours have a scale of their own", async () => {
+    await show({ lens: "values" });
+    const over = (node: string) => {
+      const group = el.querySelector<HTMLElement>(`[data-node="${node}"][data-step="1"]`);
+      group?.dispatchEvent(new MouseEvent("pointermove", { bubbles: true }));
+      return group?.title;
+    };
+    expect(over("h")).not.toContain("colours");
+    expect(over("v")).toContain("; this row's colours go up to ±");
+  });
+});
+
+test("three steps fill a wide panel", () => {
+  const scene = makeScene(programFromJson(PROGRAM), 0, 1160);
+  expect(scene.width).toBeGreaterThan(1100);
+  expect(scene.width).toBeLessThanOrEqual(1160);
+  expect(makeScene(programFromJson(PROGRAM), 0, 700).width).toBeLessThanOrEqual(700);
 });
 
 describe("selecting", () => {

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
 import { Instant } from "../src/instant";
 import type { WidgetModel } from "../src/models";
@@ -71,6 +72,19 @@ describe("Instant", () => {
     };
     expect(() => instant.draw(fail)).toThrow("no such scale");
     expect(Object.getPrototypeOf(mark.d3el).transition).toBe(own);
+  });
+
+  it("clears away the empty groups that bqplot's Bars leaves at each drawing", async () => {
+    const root = document.body.appendChild(document.createElement("g"));
+    root.innerHTML = "<g><line /></g>";
+    const d3el = { node: () => root };
+    const model = { get: (name: string) => (name === "_view_name" ? "Bars" : undefined) };
+    const views = { one: Promise.resolve({ d3el, model }) };
+    const instant = new Instant();
+    await instant.learn({ views } as unknown as WidgetModel);
+    instant.draw(() => root.prepend(document.createElement("g"), document.createElement("g")));
+    expect(root.innerHTML).toBe("<g><line></line></g>");
+    root.remove();
   });
 
   it("leaves figures alone that are to be animated", async () => {

@@ -29,10 +29,10 @@ describe.each(QUANTITIES)("$name", ({ program: saved, values, quantities, refuse
   });
 });
 
-test.each(RULES.transforms)("transforms of $numbers", ({ numbers, ...expected }) => {
+test.each(RULES.transforms)("transforms of $numbers", ({ shape, numbers, ...expected }) => {
   const data = Float64Array.from(numbers, Number);
   for (const [transform, after] of Object.entries(expected)) {
-    const found = transformed({ data, shape: [data.length] }, transform as Transform);
+    const found = transformed({ data, shape: shape.map(Number) }, transform as Transform);
     expect([...found.data], transform).toEqual(after.map(Number));
   }
 });

@@ -136,6 +136,27 @@ describe("cards", () => {
     expect(value("weight_hh_l0", 0)).toBe(0.01);
   });
 
+  test("forget a grown range when the network jumps, or a smaller number is typed", async () => {
+    const entry = "weight_hh_l0[0,0]";
+    const ends = () => [slider(entry).min, slider(entry).max];
+    await type(entry, "1e6");
+    expect(ends()).toEqual(["-2", "1000000"]);
+    page.live.undo();
+    await settle();
+    expect(ends()).toEqual(["-2", "2"]);
+    page.live.redo();
+    await settle();
+    expect(ends()).toEqual(["-2", "1000000"]);
+    page.live.adopt(page.live.initial);
+    await settle();
+    expect(ends()).toEqual(["-2", "2"]);
+    await type(entry, "1e6");
+    await drag(entry, 0);
+    expect(ends()).toEqual(["-2", "1000000"]);
+    await type(entry, "0.5");
+    expect(ends()).toEqual(["-2", "2"]);
+  });
+
   test("take typed numbers, all digits of them", async () => {
     const field = await type("weight_hh_l0[0,0]", "−1,25e-3");
     expect(field.isConnected).toBe(false);

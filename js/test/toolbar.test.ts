@@ -11,11 +11,18 @@ const cell = PROGRAM["cell"];
 const catalogue = {
   cells: [{ label: "RNN · tanh", templates: { two: cell, one: cell, none: cell } }],
   presets: [
-    { name: "as it is", say: "Nothing new.", entry: "weight_hh_l0[1,0]", network: network() },
+    {
+      name: "as it is",
+      say: "Nothing new.",
+      entry: "weight_hh_l0[1,0]",
+      cell: [2, 1],
+      network: network(),
+    },
     {
       name: "turned",
       say: "Its weights are turned round.",
       entry: "weight_hh_l0[1,1]",
+      cell: [1, 0],
       network: network({ weight_hh_l0: [1, 2, 3, 4] }),
     },
   ],
@@ -61,6 +68,9 @@ test("a preset brings its network, its sentence and its entry, and can be undone
   await choose("preset", "turned");
   expect(weights()).toEqual([1, 2, 3, 4]);
   expect(page.live.selection.value).toBe("weight_hh_l0[1,1]");
+  expect(page.live.cell.value).toEqual({ t: 1, k: 0 });
+  // The kernel could not judge the focus without the network that it is on.
+  expect(page.lab.saved[0]).toMatchObject({ _network: {}, selection: "weight_hh_l0[1,1]" });
   expect(el.textContent).toContain("Its weights are turned round.");
   page.live.move("weight_hh_l0", 0, 7);
   await press("reset");
@@ -75,8 +85,10 @@ test("sizes, loss and truncation change the program and keep what can be kept", 
   await choose("units", "3");
   expect(page.live.network.program.hiddenSize).toBe(3);
   expect(page.live.network.values["weight_hh_l0"][0]).toBe(value("weight_hh_l0", 0));
+  expect(el.textContent).toContain("This was “as it is”");
   await choose("steps", "5");
   expect(page.live.network.program.seqLen).toBe(5);
+  expect(page.live.cell.value).toEqual({ t: 4, k: 1 });
   await choose("loss", "mse");
   expect(page.live.network.values["target"]).toHaveLength(15);
   await choose("loss at", "last");
@@ -112,7 +124,7 @@ test("a rate that is no number disables the step and says what is expected", asy
   rate.dispatchEvent(new Event("input"));
   await settle();
   expect(rate.getAttribute("aria-invalid")).toBe("true");
-  expect(rate.title).toContain("a number");
+  expect(el.querySelector("[role=alert]")?.textContent).toContain("a number");
   const before = weights();
   await press("gradient-descent");
   expect(weights()).toEqual(before);

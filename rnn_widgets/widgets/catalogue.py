@@ -44,6 +44,7 @@ def catalogue() -> dict[str, Any]:
                 "name": one.name,
                 "say": one.say,
                 "entry": one.entry,
+                "cell": one.focus,
                 "network": network_to_json(one.make(), None),
             }
             for one in PRESETS.values()

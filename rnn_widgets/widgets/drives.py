@@ -30,10 +30,11 @@ class Drive:
     ``kind`` says what the trait holds: "array" (a bqplot array), "list", "number" or "text".
     ``transform`` is one of `TRANSFORMS`: ``finite`` puts 0 for what is not finite, which bqplot
     cannot draw; ``limit`` is the largest absolute value (1 if that is 0), rounded up, for a
-    symmetric scale; ``stack_bottom`` and ``stack_top`` hold bars stacked by row, rounded outward;
+    symmetric scale; ``stack_bottom`` and ``stack_top`` hold bars stacked by row, rounded outward,
+    ``stack_ticks`` are round numbers between, and ``layers`` is the row of each with its sign;
     for a logarithmic one, ``floored`` takes absolute values, with 0 at the axis's bottom and what
     is not finite at its top, ``decade_below`` and ``decade_above`` are those ends, and ``decades``
-    the powers of ten to label.
+    the powers of ten to label, after that bottom if a number is 0.
 
     ``text`` is what a trait of text says, "{}" standing for the number. With a ``name`` it is a
     title, which says by that name when there are no numbers to look at.

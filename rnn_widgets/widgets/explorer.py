@@ -132,6 +132,7 @@ def _lab(net: Any, values: dict[str, Any]) -> Lab:
         name = net or "question A"
         lab = Lab(preset(name).replace(**values))
         lab.selection = PRESETS[name].entry
+        lab.loss_step, lab.source_step = PRESETS[name].focus
         return lab
     if isinstance(net, Network):
         return Lab(net.replace(**values))

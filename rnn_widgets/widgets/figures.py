@@ -13,12 +13,12 @@ from ipywidgets import Layout
 from traittypes import Array
 
 from rnn_widgets.core.labels import subscript
-from rnn_widgets.core.ops import Array as Numbers
 from rnn_widgets.core.program import Program
 from rnn_widgets.quantities import parse
 
 from .drives import Drive
 from .sync import check_options
+from .transforms import BESIDE, decimal
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 NEGATIVE, POSITIVE, LAGS = "#2b6cb0", "#d9680b", "#7a4fd0"
 TRANSPARENT = "rgba(0,0,0,0)"  # zero is the background, light or dark
 TEXT = "var(--jp-content-font-color1)"
-# Viridis between its dark and its light end, so that either theme's background stays apart.
-VIRIDIS = ("#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39")
+PALEST = 0.45  # how much of its colour the earliest loss step has
+MOST_STEPS = 8  # labelled where there are many; up to half as many again fit as well
 MOST_LABELS = 12  # along an axis of a figure half as wide as a page
 
 
@@ -68,11 +68,14 @@ def _figure(
     check_options(bqplot.Figure, options)
     options.setdefault("layout", Layout(width="100%", height="320px", min_width="0"))
     options.setdefault("fig_margin", {"top": 36, "bottom": 50, "left": 70, "right": 16})
+    # bqplot's titles stand in the middle of the axes; in that of the figure there is more room.
+    margin = options["fig_margin"]
+    shift = f"translateX({(margin['right'] - margin['left']) / 2:g}px)"
     figure = Figure(
         title=options.pop("title", title),
         marks=marks,
         axes=axes,
-        title_style={"fill": TEXT},
+        title_style={"fill": TEXT, "transform": shift},
         background_style={"fill": "none"},
         display_toolbar=False,
         animation_duration=0,
@@ -216,13 +219,16 @@ def _entries(program: Program) -> dict[str, str]:
 def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
     """Stacked bars: one per source step, one layer per loss step."""
     quantity = f"contribution[{wrt}]"
-    what = "C[t, k]" if _is_entry(lab, wrt) else "‖C[t, k]‖"
-    across, up = bqplot.OrdinalScale(), bqplot.LinearScale()
+    signed = _is_entry(lab, wrt)
+    what = "C[t, k]" if signed else "‖C[t, k]‖"
+    across, up, color = bqplot.OrdinalScale(), bqplot.LinearScale(), bqplot.ColorScale()
     mark = bqplot.Bars(
         x=np.zeros(1),
         y=np.zeros((1, 1)),
         type="stacked",
-        scales={"x": across, "y": up},
+        scales={"x": across, "y": up, "color": color},
+        color_mode="no_group",
+        stroke=TRANSPARENT,
         padding=0.2,
         tooltip=_tooltip(
             color="loss step t",
@@ -233,21 +239,34 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
         ),
     )
     lab.drive(mark, "x", "steps")
-    # Without a scale for it, it colours nothing: it is there for the tooltip.
-    lab.drive(mark, "color", "steps")
+    # A loss step a quarter too small is negative, too large positive; the tooltip rounds it.
+    lab.drive(mark, "color", quantity, "layers")
+    mark.tooltip.formats = ["d", *mark.tooltip.formats[1:]]
     # With both ends given, bqplot need not look for them in the data on every move.
     lab.drive(up, "min", quantity, "stack_bottom")
     lab.drive(up, "max", quantity, "stack_top")
     lab.drive(mark, "y", quantity, "finite")
     axes = [
-        _axis(across, "source step k (loss t: dark to light)"),
-        _axis(up, "", side="left", tick_format=".3~g"),
+        _axis(across, "source step k (deeper: later loss t)", num_ticks=MOST_STEPS),
+        _axis(
+            up,
+            "blue −, orange +" if signed else "",
+            side="left",
+            tick_format=".2~g",
+            tick_labels=_round_numbers(),
+            label_offset="56px",
+        ),
     ]
+    lab.drive(axes[1], "tick_values", quantity, "stack_ticks")
     title = f"{what} of {wrt} by source step"
     figure = _figure(lab, title, wrt, quantity, [mark], axes, options)
 
     def colour_steps(program: Program) -> None:
-        mark.colors = _ramp(program.seq_len)
+        with color.hold_sync():
+            color.colors = _ramp(program.seq_len)
+            color.min, color.max = 1 - BESIDE, program.seq_len + BESIDE
+        # bqplot's bars do not listen to their colour scale; this has them coloured anew.
+        mark.opacities = [1.0] * program.seq_len
 
     _follow(lab, figure, colour_steps)
     return figure
@@ -277,8 +296,8 @@ def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
     # Without a scale for it, it turns nothing: it holds the number itself for the tooltip.
     lab.drive(dots, "rotation", quantity)
     axes = [
-        _axis(across, "lag |t − k|", tick_format="d"),
-        _axis(up, "0 at the bottom", side="left", tick_format=".0e", label_offset="50px"),
+        _axis(across, "lag |t − k|", tick_format="d", num_ticks=MOST_STEPS),
+        _axis(up, "", side="left", tick_format=".0e", tick_labels=_decades()),
     ]
     lab.drive(axes[0], "tick_values", "lags")
     lab.drive(axes[1], "tick_values", quantity, "decades")
@@ -288,10 +307,37 @@ def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
 
 
 def _ramp(count: int) -> list[str]:
-    """``count`` colours along viridis."""
-    anchors: Numbers = np.array(
-        [[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in VIRIDIS], dtype=float
-    )
-    at = np.linspace(0, len(anchors) - 1, count)
-    channels = [np.interp(at, np.arange(len(anchors)), anchors[:, i]) for i in range(3)]
-    return ["#" + "".join(f"{round(v):02x}" for v in rgb) for rgb in zip(*channels, strict=True)]
+    """Blue and orange of each loss step in turn, the later the deeper."""
+    depths = np.linspace(1.0 if count == 1 else PALEST, 1.0, count)
+    rgb = [", ".join(str(int(c[i : i + 2], 16)) for i in (1, 3, 5)) for c in (NEGATIVE, POSITIVE)]
+    return [f"rgba({color}, {depth:.3f})" for depth in depths for color in rgb]
+
+
+def _round_numbers() -> dict[str, str]:
+    """Ticks of bars as they are read best, where d3 has no format that writes them so."""
+    labels = {}
+    for power in range(-12, 13):
+        for digits in (1, 2, 3, 4, 5, 6, 8, 15, 25, 75):
+            size = decimal(digits, power)
+            text = f"{size:g}"
+            if not 1e-3 <= size < 1e5:
+                mantissa, exponent = f"{size:.1e}".split("e")
+                text = f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
+                labels[_key(size)] = text
+            labels[_key(-size)] = "−" + text
+    return labels
+
+
+def _decades() -> dict[str, str]:
+    """Ticks of a logarithmic axis, and 0 where `transforms` has put it."""
+    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+    labels = {_key(decimal(2, power)): "0" for power in range(-70, 30)}
+    labels |= {_key(decimal(1, p)): "10" + str(p).translate(raised) for p in range(-60, 31)}
+    return labels | {"0.1": "0.1", "1": "1", "10": "10"}
+
+
+def _key(x: float) -> str:
+    """A number of a few digits as the browser writes it."""
+    if 1e-6 <= abs(x) < 1e21:
+        return f"{x:.8f}".rstrip("0").rstrip(".")
+    return f"{x:g}".replace("e-0", "e-")

@@ -262,6 +262,6 @@ slider.observe(lambda change: show(change.new), "value")
 charts = VBox([
     figure(bars, "x", "y", "230px", tick_format=".3~g"),
     figure(line, "x", "y", "230px", tick_format=".0e", num_ticks=5),
-], layout=Layout(width="50%"))
+], layout=Layout(flex="0 0 480px"))
 VBox([slider, graph, values, HBox([heat, charts]), product, ranked]).add_class("side-plain")
 """

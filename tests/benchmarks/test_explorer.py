@@ -42,7 +42,7 @@ OPEN = {
     RNN: ("weight_ih_l0", "weight_hh_l0", "x", "v"),
     LSTM: ("weight_ih_l0", "weight_hh_l0", "x"),
 }
-LEFT_OVER = 20  # nodes that may come and go: a tooltip, a line of the kernel's state
+LEFT_OVER = 20  # nodes and listeners of JupyterLab's own that come and go; moves are 4000
 
 
 def explorer(subject: Subject) -> str:
@@ -220,5 +220,5 @@ def test_memory_over_moves(
                 f"  after {count}: {held['heap'] / 1e6:.2f}, {held['nodes']:.0f}, "
                 f"{held['listeners']:.0f}"
             )
-    assert late["listeners"] == early["listeners"]
-    assert abs(late["nodes"] - early["nodes"]) <= LEFT_OVER
+    for kind in ("listeners", "nodes"):
+        assert abs(late[kind] - early[kind]) <= LEFT_OVER

@@ -18,6 +18,7 @@ ENTRY = "weight_hh_l0[0,1]"
 SETUP = "import rnn_widgets as rw\nexplorer = rw.explore({})\nexplorer"
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 Opener = Callable[..., OpenNotebook]
+SKIP = PRESETS["GRU skip"]
 FEW = ["toolbar", "graph", "parameters", "contributions"]
 
 
@@ -243,17 +244,17 @@ def test_a_busy_kernel_is_not_waited_for(open_lab: Opener) -> None:
 def test_in_voila(voila: Callable[[str], str], page: Page) -> None:
     page.goto(voila("import rnn_widgets as rw\nrw.explore('GRU skip')"))
     on_page = OnPage(page)
-    net = PRESETS["GRU skip"].make()
+    net = SKIP.make()
     np.testing.assert_allclose(
-        on_page.contributions(), truth(net, "gru", ENTRY), rtol=0, atol=1e-13
+        on_page.contributions(), truth(net, "gru", SKIP.entry), rtol=0, atol=1e-13
     )
-    on_page.slider(ENTRY).focus()
+    on_page.slider(SKIP.entry).focus()
     page.keyboard.press("End")
-    weight = np.array(net.values["weight_hh_l0"])
-    weight[0, 1] = float(on_page.slider(ENTRY).get_attribute("max") or "nan")
-    moved = net.replace(weight_hh_l0=weight)
+    weight = np.array(net.values["weight_ih_l0"])
+    weight[6, 0] = float(on_page.slider(SKIP.entry).get_attribute("max") or "nan")
+    moved = net.replace(weight_ih_l0=weight)
     np.testing.assert_allclose(
-        on_page.contributions(), truth(moved, "gru", ENTRY), rtol=0, atol=1e-13
+        on_page.contributions(), truth(moved, "gru", SKIP.entry), rtol=0, atol=1e-13
     )
     on_page.cell(5, 2).click()
     expect(on_page.panel("chain")).to_contain_text("C[6, 3]")
@@ -271,19 +272,19 @@ def test_without_a_kernel_everything_but_torch_works_on(open_lab: Opener) -> Non
     expect(on_page.panel("toolbar")).to_contain_text("the page works on")
     on_page.choose("preset", "GRU skip")
     expect(on_page.panel("chain")).to_contain_text("missing: the kernel has stopped")
-    preset = PRESETS["GRU skip"].make()
+    preset = SKIP.make()
     np.testing.assert_allclose(
-        on_page.contributions(), truth(preset, "gru", ENTRY), rtol=0, atol=1e-13
+        on_page.contributions(), truth(preset, "gru", SKIP.entry), rtol=0, atol=1e-13
     )
     on_page.choose("steps", "5")
     assert on_page.contributions().shape == (5, 5)
-    on_page.slider(ENTRY).focus()
+    on_page.slider(SKIP.entry).focus()
     notebook.page.keyboard.press("PageUp")
     on_page.root.get_by_role("button", name="undo").click()
     on_page.root.get_by_role("button", name="gradient-descent").click()
     on_page.root.get_by_role("button", name="reset").click()
     np.testing.assert_allclose(
-        on_page.contributions(), truth(preset, "gru", ENTRY), rtol=0, atol=1e-13
+        on_page.contributions(), truth(preset, "gru", SKIP.entry), rtol=0, atol=1e-13
     )
     assert logged == []
 

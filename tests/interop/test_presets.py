@@ -19,6 +19,8 @@ def test_every_preset_agrees_with_torch_and_has_the_entry_it_points_at(name: str
     assert net.check()
     leaf, index = parse_parameter(PRESETS[name].entry, net.program)
     assert len(index) == len(net.program.parameters[leaf])
+    shown = net.contributions()[leaf][(*PRESETS[name].focus, *index)]
+    assert bool(shown) == (name not in ("dead ReLU", "all seeds zero"))
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest() -> None:

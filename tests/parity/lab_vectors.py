@@ -274,15 +274,24 @@ def _transforms(draws: Draws) -> list[dict[str, Any]]:
         [math.nan, math.nan],
         *([draws.uniform(-spread, spread) for _ in range(4)] for spread in (1e-6, 0.1, 1, 1e5)),
     ]
+    flat = [np.array(array) for array in arrays]
+    rows = [
+        np.array([[draws.uniform(-spread, spread) for _ in range(3)] for _ in range(2)])
+        for spread in (1e-9, 1e-5, 3e-4, 0.02, 0.7, 1, 9, 4e6)
+    ]
     return [
-        {"numbers": [*map(_plain, array)], **{name: _applied(array, name) for name in TRANSFORMS}}
-        for array in arrays
+        {
+            "shape": [*array.shape],
+            "numbers": [*map(_plain, np.ravel(array).tolist())],
+            **{name: _applied(array, name) for name in TRANSFORMS},
+        }
+        for array in [*flat, *rows]
     ]
 
 
-def _applied(array: list[float], transform: str) -> list[float | str]:
+def _applied(array: Array, transform: str) -> list[float | str]:
     with np.errstate(over="ignore"):
-        return [*map(_plain, np.ravel(transformed(np.array(array), transform)).tolist())]
+        return [*map(_plain, np.ravel(transformed(array, transform)).tolist())]
 
 
 def _snaps(draws: Draws) -> list[list[float | str | bool | None]]:

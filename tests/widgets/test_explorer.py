@@ -41,6 +41,7 @@ def test_it_opens_a_network_a_module_a_preset_and_a_lab(browser):
     skip = rw.explore("exploding", h0=[1, 2, 3])
     assert skip.net.values["h0"].tolist() == [1, 2, 3]
     assert skip.lab.selection == PRESETS["exploding"].entry != rw.Lab(skip.net).selection
+    assert (skip.lab.loss_step, skip.lab.source_step) == PRESETS["exploding"].focus
     lab = rw.Lab(net)
     assert rw.explore(lab).lab is lab
 

@@ -15,7 +15,7 @@ from nbclient import NotebookClient
 
 import rnn_widgets as rw
 from rnn_widgets.quantities import evaluate, parse, table
-from rnn_widgets.widgets.figures import VIRIDIS, Map
+from rnn_widgets.widgets.figures import Map
 
 ENTRY = "weight_hh_l0[0,1]"
 
@@ -197,13 +197,14 @@ def test_hovering_names_the_steps_and_the_number():
     heat, bars = lab.heatmap(ENTRY).marks[0], lab.bars(ENTRY).marks[0]
     line, dots = lab.lag_plot(ENTRY).marks
     both = ["loss step t", "loss_step", "source step k", "source_step", "C[t, k]"]
-    for mark in (heat, bars):
+    for mark, rounded in ((heat, ""), (bars, "d")):
         assert mark.tooltip.labels == both
-        assert mark.tooltip.formats == ["", "", "", "", ".3~g"]
+        assert mark.tooltip.formats == [rounded, "", "", "", ".3~g"]
     # The fields are bqplot's own; a browser test reads what they say.
     assert heat.tooltip.fields == ["row", "rowNum", "column", "columnNum", "color"]
     assert bars.tooltip.fields == ["color", "subIndex", "x", "index", "y"]
-    np.testing.assert_array_equal(bars.color, np.arange(1, 7))
+    # Source step by source step, each loss step, which the format rounds to.
+    np.testing.assert_array_equal(np.round(bars.color), np.tile(np.arange(1, 7), 6))
     assert dots.tooltip.labels == ["lag |t − k|", "Σ C[t, k]"]
     lab.set(h0=[0.0, 0.0, 0.0])
     by_lag = lab.net.contributions().by_lag("weight_hh_l0")[:, 0, 1]
@@ -213,14 +214,57 @@ def test_hovering_names_the_steps_and_the_number():
     assert lab.heatmap().marks[0].tooltip.labels[-1] == "‖C[t, k]‖"
 
 
-def test_bars_have_a_colour_for_each_loss_step():
+BLUE, ORANGE = "rgba(43, 108, 176, {:.3f})", "rgba(217, 104, 11, {:.3f})"
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_bars_are_coloured_by_their_sign_and_deeper_for_a_later_loss(steps):
     lab = rw.Lab(rw.rnn(2, 3, 4))
-    mark = lab.bars().marks[0]
-    assert len(set(mark.colors)) == 4
-    lab.net = rw.rnn(2, 3, 7)
-    assert len(set(mark.colors)) == 7
-    np.testing.assert_array_equal(mark.x, np.arange(1, 8))
-    assert (mark.colors[0], mark.colors[-1]) == (VIRIDIS[0], VIRIDIS[-1])
+    mark, norms = lab.bars(ENTRY).marks[0], lab.bars().marks[0]
+    lab.net = rw.rnn(2, 3, steps)
+    np.testing.assert_array_equal(mark.x, np.arange(1, steps + 1))
+    scale = mark.scales["color"]
+    where = np.linspace(scale.min, scale.max, len(scale.colors))  # as bqplot places them
+    depths = np.linspace(0.45, 1.0, steps) if steps > 1 else [1.0]
+    contributions = lab.net.contributions()["weight_hh_l0"][:, :, 0, 1]
+    for k in range(steps):
+        for t in range(steps):
+            color = scale.colors[int(np.flatnonzero(where == mark.color[k * steps + t])[0])]
+            sign = BLUE if contributions[t, k] < 0 else ORANGE
+            assert color == sign.format(depths[t])
+    assert all(norms.color % 1 == 0.25)  # a norm is positive
+
+
+@pytest.mark.parametrize("size", [1e-11, 3e-7, 0.002, 0.7, 1.0, 40.0, 2e6])
+def test_bars_have_a_few_round_ticks(size):
+    figure = rw.Lab(LINEAR.replace(v=LINEAR.values["v"] * size)).bars(ENTRY)
+    ticks, scale = figure.axes[1].tick_values, figure.marks[0].scales["y"]
+    assert 3 <= len(ticks) <= 5
+    assert 0 in ticks
+    assert scale.min <= ticks[0] < ticks[-1] <= scale.max
+    np.testing.assert_allclose(np.diff(ticks), ticks[1] - ticks[0])
+
+
+def test_ticks_are_written_as_a_person_would():
+    bars, lags = rw.Lab(LINEAR).bars(), rw.Lab(LINEAR).lag_plot()
+    found = bars.axes[1].tick_labels
+    texts = {"-0.000015": "−1.5e−5", "0.000002": "2e−6", "-0.02": "−0.02", "100000": "1e5"}
+    texts |= {"-0.0075": "−0.0075", "2.5e-7": "2.5e−7", "-5e-9": "−5e−9", "-15000": "−15000"}
+    assert {key: found[key] for key in texts} == texts
+    assert "0.02" not in found  # d3 writes it well
+    decades = {"1": "1", "0.1": "0.1", "0.01": "10⁻²", "1e-7": "10⁻⁷", "1000": "10³", "0.002": "0"}
+    assert {key: lags.axes[1].tick_labels[key] for key in decades} == decades
+
+
+def test_what_adds_nothing_stands_on_a_line_of_its_own():
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    figure = lab.lag_plot(ENTRY)
+    ticks, line = figure.axes[1].tick_values, figure.marks[0]
+    assert ticks[0] == line.scales["y"].min == line.y[3]
+    assert ticks[1] == pytest.approx(5 * ticks[0])
+    lab.set(h0=[1.0, 1.0, 1.0])
+    assert (line.y > 0).all()
+    assert np.log10(figure.axes[1].tick_values[0]) % 1 == 0
 
 
 def test_a_closed_figure_follows_nothing():
@@ -232,9 +276,9 @@ def test_a_closed_figure_follows_nothing():
     for figure in figures:
         figure.close()
     assert len(lab._trait_notifiers["_network"]["change"]) == followers
-    colours = marks[0].colors
+    colours = marks[0].scales["color"].colors
     lab.net = rw.lstm(2, 2, 9)
-    assert marks[0].colors == colours
+    assert marks[0].scales["color"].colors == colours
 
 
 def test_python_leaves_figures_alone_while_a_browser_draws(browser, monkeypatch):

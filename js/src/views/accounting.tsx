@@ -13,13 +13,15 @@ const WITHOUT_TORCH: Record<KernelState, string> = {
 export function Accounting({ lab }: { lab: LiveLab }) {
   const account = lab.accounting.account.value;
   const kernel = lab.kernel.state.value;
-  const rounding = 1e-10 * (account?.scale ?? 0);
+  const scale = account?.scale ?? 0;
+  const rounding = 1e-10 * scale;
   const asking = account ? WITHOUT_TORCH[kernel] : "…";
   return (
     <table class="rw-chain-adds" data-kernel={kernel}>
       <caption>does it add up?</caption>
       <tbody>
         <Line
+          scale={scale}
           name="contributions"
           label="sum of all C[t, k]"
           title="the sum of all contributions of the selected entry"
@@ -28,6 +30,7 @@ export function Accounting({ lab }: { lab: LiveLab }) {
           verdict={null}
         />
         <Line
+          scale={scale}
           name="autograd"
           label="torch autograd"
           title="what torch's backward pass gives for this entry, computed in the kernel"
@@ -38,6 +41,7 @@ export function Accounting({ lab }: { lab: LiveLab }) {
           }
         />
         <Line
+          scale={scale}
           name="differences"
           label="central differences"
           title="(L(θ + ε) − L(θ − ε)) / 2ε for this entry"
@@ -52,6 +56,7 @@ export function Accounting({ lab }: { lab: LiveLab }) {
           note={account?.kink ? "a relu's kink lies here: no estimate" : undefined}
         />
         <Line
+          scale={scale}
           name="worst"
           label="worst of all entries"
           title="the largest difference from torch over all entries of all leaves"
@@ -73,12 +78,23 @@ interface LineProps {
   readonly missing: string;
   /** The difference, and how large it may be. */
   readonly verdict: readonly [difference: number, tolerance: number] | null;
+  /** The largest gradient entry: beside large numbers differences are told as parts of it. */
+  readonly scale: number;
   readonly note?: string | undefined;
 }
 
-function Line({ name, label, title, value, missing, verdict, note }: LineProps) {
-  const [difference, tolerance] = verdict ?? [0, 0];
-  const agrees = Math.abs(difference) <= tolerance;
+const LARGE = 1e4;
+
+function verdictText(difference: number, tolerance: number, scale: number): string {
+  const size = Math.abs(difference);
+  if (!Number.isFinite(size) || !Number.isFinite(tolerance)) return "not comparable";
+  const part = Number((size / scale).toPrecision(1));
+  const by =
+    scale < LARGE || size === 0 ? threeDigits(size) : `${threeDigits(part)} of the largest`;
+  return `differs by ${by} ${size <= tolerance ? "✓" : "✗"}`;
+}
+
+function Line({ name, label, title, value, missing, verdict, scale, note }: LineProps) {
   return (
     <tr data-witness={name}>
       <th scope="row" title={title}>
@@ -93,12 +109,15 @@ function Line({ name, label, title, value, missing, verdict, note }: LineProps) 
           {long(value)}
         </td>
       )}
-      <td title={verdict ? `differs by ${allDigits(Math.abs(difference))}` : undefined}>
-        {note ??
-          (verdict && `differs by ${threeDigits(Math.abs(difference))} ${agrees ? "✓" : "✗"}`)}
+      <td title={verdict ? differenceText(verdict[0], scale) : undefined}>
+        {note ?? (verdict && verdictText(...verdict, scale))}
       </td>
     </tr>
   );
+}
+
+function differenceText(difference: number, scale: number): string {
+  return `differs by ${allDigits(Math.abs(difference))}, where the largest of all gradient entries is ${allDigits(scale)}`;
 }
 
 const long = (x: number) =>

@@ -4,8 +4,9 @@
 import { type Signal, useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { allDigits } from "../format";
+import { allDigits, threeDigits } from "../format";
 import { type Factor, WHOLE } from "./chain-factors";
+import { extent, type Measure } from "./chain-fit";
 import { fitting } from "./contributions-numbers";
 import { strength, tint } from "./kit";
 
@@ -14,37 +15,6 @@ export interface Pointed {
   readonly factor: number;
   readonly row: number;
   readonly column: number;
-}
-
-/** How large one number is drawn; as text or as a tile. */
-export interface Measure {
-  readonly tiles: boolean;
-  readonly width: number;
-  readonly height: number;
-}
-
-const THIN = 14; // pixels that a row or column of tiles has across at least
-const SYMBOL = 40; // and that a symbol takes above it
-const AXIS = 13; // what "h" and "c" take left of the rows
-
-/** How numbers are drawn where the longest side has `size` and the panel is `width` wide. */
-export function measure(size: number, width: number): Measure {
-  if (size <= 4) return { tiles: false, width: width < 900 ? 40 : 46, height: 24 };
-  if (size <= 6) return { tiles: false, width: 40, height: 22 };
-  const side = Math.min(152, Math.max(100, 0.15 * width));
-  const tile = Math.max(3, Math.floor(side / size));
-  return { tiles: true, width: tile, height: tile };
-}
-
-/** Pixels that a factor's numbers take. */
-export function extent({ rows, columns }: Factor, { tiles, width, height }: Measure) {
-  const across = (count: number, one: number) => Math.max(count * one, tiles ? THIN : 0);
-  return [across(columns, width), across(rows, height)] as const;
-}
-
-/** What a factor takes of the line. */
-export function share(factor: Factor, unit: Measure): number {
-  return Math.max(extent(factor, unit)[0], SYMBOL) + (factor.split[0] ? AXIS : 0);
 }
 
 export function numberText(factor: Factor, row: number, column: number): string {
@@ -98,7 +68,12 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
   };
   return (
     <figure class="rw-chain-factor" data-factor={kind} data-at={step}>
-      <figcaption title={about}>{symbol}</figcaption>
+      <figcaption title={about}>
+        {symbol}
+        <small title={`full colour stands for ±${allDigits(limit)}`}>
+          {kind !== "result" && factor.data.some(Boolean) && `±${threeDigits(limit)}`}
+        </small>
+      </figcaption>
       <Axis counts={split} side="top" />
       <Axis counts={split} side="left" />
       {/* biome-ignore-start lint/a11y/noNoninteractiveTabindex: arrow keys walk through its numbers */}

@@ -47,10 +47,19 @@ function useRanked(lab: LiveLab, { leaf, entry, cell: { t, k }, total }: ChainRu
   return { ranked: (last.current as Ranked).terms, waits };
 }
 
-export function RankedTerms({ lab, rule }: { lab: LiveLab; rule: ChainRule }) {
+interface RankedTermsProps {
+  readonly lab: LiveLab;
+  readonly rule: ChainRule;
+  /** Why there is nothing, if there is nothing whatever the numbers are. */
+  readonly reason: string | null;
+}
+
+export function RankedTerms({ lab, rule, reason }: RankedTermsProps) {
   const { ranked, waits } = useRanked(lab, rule);
   const [open, setOpen] = useState(-1);
-  const { terms: list, remainder, count } = ranked;
+  const { terms: found, remainder, count, gross } = ranked;
+  const why = reason ?? (gross === 0 ? zeroText(count) : null);
+  const list = why === null ? found : [];
   const limit = limitOf([...list.map(({ value }) => value), remainder]);
   const others = count - BigInt(list.length);
   return (
@@ -58,36 +67,32 @@ export function RankedTerms({ lab, rule }: { lab: LiveLab; rule: ChainRule }) {
       <h4 title="a term is one path through the network: the product of the local derivatives along it">
         its terms, largest first
       </h4>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keys */}
-      <ol tabIndex={0} aria-label="terms, largest first" data-lm-suppress-shortcuts="true">
-        {list.map(({ value, path, factors }, i) => (
-          <li key={i} data-term={i}>
-            <div class="rw-chain-term">
-              <button
-                type="button"
-                aria-expanded={open === i}
-                title={`${path.join(" → ")}\n${open === i ? "hide" : "show"} its factors`}
-                onClick={() => setOpen(open === i ? -1 : i)}
-                data-lm-suppress-shortcuts="true"
-              >
-                {shortened(path).join(" → ")}
-              </button>
-              <Bar value={value} limit={limit} title={`term ${i + 1} = ${allDigits(value)}`} />
-            </div>
-            {open === i && <Factors factors={factors} value={value} />}
-          </li>
-        ))}
-      </ol>
+      {why !== null ? (
+        <p class="rw-chain-nothing">{why}</p>
+      ) : (
+        /* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keys */
+        <ol tabIndex={0} aria-label="terms, largest first" data-lm-suppress-shortcuts="true">
+          {list.map(({ value, path, factors }, i) => (
+            <li key={i} data-term={i}>
+              <div class="rw-chain-term">
+                <button
+                  type="button"
+                  aria-expanded={open === i}
+                  title={`${path.join(" → ")}\n${open === i ? "hide" : "show"} its factors`}
+                  onClick={() => setOpen(open === i ? -1 : i)}
+                  data-lm-suppress-shortcuts="true"
+                >
+                  {shortened(path).join(" → ")}
+                </button>
+                <Bar value={value} limit={limit} title={`term ${i + 1} = ${allDigits(value)}`} />
+              </div>
+              {open === i && <Factors factors={factors} value={value} />}
+            </li>
+          ))}
+        </ol>
+      )}
       <div class="rw-chain-term rw-chain-others">
-        <span title={`${count} terms in all`}>
-          {others > 0n
-            ? others === 1n
-              ? "the other term"
-              : `the other ${countText(others)} terms`
-            : list.length
-              ? "no other terms"
-              : "no terms"}
-        </span>
+        <span title={`${count} terms in all`}>{othersText(list.length, others)}</span>
         <Bar
           value={others > 0n ? remainder : 0}
           limit={limit}
@@ -146,6 +151,20 @@ function shortened(path: readonly string[]): readonly string[] {
   return [...path.slice(0, 3), `⋯ ${path.length - 5} more`, ...path.slice(-2)];
 }
 
+function othersText(listed: number, others: bigint): string {
+  if (others === 0n) return listed ? "no other terms" : "no terms";
+  const those = listed ? "the other" : "all";
+  return others === 1n
+    ? `${listed ? those : "the one"} term`
+    : `${those} ${countText(others)} terms`;
+}
+
+function zeroText(count: bigint): string {
+  if (count === 0n) return "No path leads from this loss to this use of the parameter.";
+  const all = count === 1n ? "Its one term is" : `Each of its ${countText(count)} terms is`;
+  return `${all} exactly zero.`;
+}
+
 function countText(count: bigint): string {
   return count < 1_000_000n ? String(count) : threeDigits(Number(count));
 }
@@ -153,7 +172,7 @@ function countText(count: bigint): string {
 function grossText({ gross, total, count }: Terms): string {
   if (count === 0n) return "\u00a0";
   if (!Number.isFinite(gross)) return "Σ|terms| grows beyond what a computer holds";
-  if (gross === 0) return "every term is exactly zero";
+  if (gross === 0) return "\u00a0";
   const times = gross / Math.abs(total);
   if (!Number.isFinite(times)) return `Σ|terms| is ${threeDigits(gross)}: they cancel altogether`;
   const how = times > 1.5 ? "they cancel" : times > 1.01 ? "few cancel" : "none cancel";

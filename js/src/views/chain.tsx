@@ -7,8 +7,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { LiveLab } from "../live";
 import { Accounting } from "./accounting";
 import { type ChainRule, chainRule, type Factor, WHOLE } from "./chain-factors";
+import { shownEnds, sizeOf, unitFor } from "./chain-fit";
 import { Formula, nothingText, SymbolOf } from "./chain-formula";
-import { Matrix, type Measure, measure, numberText, type Pointed, share } from "./chain-matrix";
+import { Matrix, numberText, type Pointed } from "./chain-matrix";
 import { RankedTerms } from "./chain-terms";
 import { overflowText } from "./contributions-overflow";
 import { Switch } from "./contributions-switch";
@@ -49,7 +50,7 @@ export function Chain({ lab }: { lab: LiveLab; view: AnyModel }) {
       <Formula rule={rule} program={program} />
       <Product rule={rule} lab={lab} />
       <div class="rw-chain-below">
-        <RankedTerms lab={lab} rule={rule} />
+        <RankedTerms lab={lab} rule={rule} reason={rule.nothing && nothingText(rule, program)} />
         <Accounting lab={lab} />
       </div>
     </Panel>
@@ -88,12 +89,11 @@ function Product({ rule, lab }: { rule: ChainRule; lab: LiveLab }) {
   const theme = useTheme();
   const { left, right, result } = rule;
   const states = program.cell.states.length;
-  const size = Math.max(states * program.hiddenSize, program.readout ?? 0);
-  const unit = measure(size, width);
+  const unit = unitFor(program, width);
   const jacobians = left.filter(({ kind }) => kind === "jacobian");
   const limit = limitOf(jacobians.flatMap(({ data }) => [...data]));
   const factors = [...left, ...right, result];
-  const [first, last] = shownEnds(factors, jacobians, unit, width);
+  const [first, last] = shownEnds(factors, unit, width);
   const hidden = jacobians.length - first - last;
   const skipped = all ? [] : jacobians.slice(first, first + hidden);
 
@@ -102,7 +102,7 @@ function Product({ rule, lab }: { rule: ChainRule; lab: LiveLab }) {
       <div
         ref={host}
         class="rw-chain-product-line"
-        style={{ height: `${size * unit.height + (states > 1 ? 55 : 42) + 18}px` }}
+        style={{ height: `${sizeOf(program) * unit.height + (states > 1 ? 75 : 62) + 18}px` }}
       >
         {rule.nothing && <p class="rw-chain-nothing">{nothingText(rule, program)}</p>}
         {!rule.nothing &&
@@ -162,28 +162,6 @@ function signBefore(factors: readonly Factor[], i: number, left: number): string
   return (left > 0 && i === left) || i === factors.length - 1 ? "=" : "·";
 }
 
-const SIGN = 19; // pixels between factors
-const MORE = 112; // what the button for the others takes
-const RESULT = 58; // and C itself
-
-/** How many Jacobians are shown at either end: all that have room, one at least. */
-function shownEnds(
-  factors: readonly Factor[],
-  jacobians: readonly Factor[],
-  unit: Measure,
-  width: number,
-): [number, number] {
-  const count = jacobians.length;
-  if (count < 2) return [count, 0];
-  const one = share(jacobians[0], unit) + SIGN;
-  const others = factors
-    .filter(({ kind }) => kind !== "jacobian" && kind !== "result")
-    .reduce((sum, factor) => sum + share(factor, unit) + SIGN, RESULT);
-  if (others + count * one <= width) return [count, 0];
-  const shown = Math.min(count, Math.max(1, Math.floor((width - others - MORE - SIGN) / one)));
-  return [Math.ceil(shown / 2), Math.floor(shown / 2)];
-}
-
 function Readout(props: {
   pointed: Signal<Pointed | null>;
   factors: readonly Factor[];
@@ -194,7 +172,7 @@ function Readout(props: {
   const partly = props.factors.some(({ part }) => part !== WHOLE);
   const hint = partly
     ? "One part of every J is shown; the product takes them whole."
-    : "Point at a number, or walk to it with Tab and arrow keys. All J share one colour scale, other factors have their own.";
+    : "Point at a number, or walk to it with Tab and arrow keys. All J share one colour scale.";
   const inside = factor && at.row < factor.rows && at.column < factor.columns;
   return (
     <p class="rw-chain-readout" aria-live="polite">

@@ -2,22 +2,24 @@
  * shown already is not written again, and hover text is made when somebody asks for it. */
 
 import type { Nothing } from "../engine/factors";
-import { allDigits, threeDigits } from "../format";
+import { allDigits } from "../format";
 import type { Cell } from "../live";
-import { fitting, type Numbers } from "./contributions-numbers";
-import { type Scale, tint } from "./kit";
+import { type Form, fitting, type Numbers, shade } from "./contributions-numbers";
 
 export interface Picture {
   readonly numbers: Numbers;
   /** For each (t, k), why it is nothing by construction. */
   readonly reasons: readonly (Nothing | null)[];
-  readonly scale: Scale;
+  /** How many decades colours span; null for colours in proportion. */
+  readonly decades: number | null;
   readonly limit: number;
   readonly sumLimit: number;
   /** How many characters a cell has room for; 0 for colours only. */
   readonly room: number;
-  /** The sums over t stand upright and have room. */
-  readonly upright: boolean;
+  /** How all numbers of the map are written, cells and sums alike. */
+  readonly form: Form;
+  /** The same of the sums over t, which stand upright where cells are narrow. */
+  readonly sumRoom: number;
   readonly selected: Cell;
   /** What is summed: "weight_hh_l0[0,1]", or the parameter whose norm is taken. */
   readonly of: string;
@@ -34,30 +36,29 @@ export function reasonText(reason: Nothing, { t, k }: Cell): string {
   return REASONS[reason](t + 1, k + 1);
 }
 
-/** An element and what it shows. */
+/** An element, new and empty, and what it shows since. */
 class Spot {
   private value: number | undefined;
   private written = "";
   private sign = "";
-  private depth = "";
+  private depth = -1;
   private kind: string | undefined;
 
   constructor(readonly el: HTMLElement) {}
 
-  number(x: number, limit: number, scale: Scale): void {
+  number(x: number, limit: number, decades: number | null): void {
     if (!Object.is(this.value, x)) {
       this.value = x;
       this.el.setAttribute("data-value", String(x));
     }
-    const { "data-sign": sign, style } = tint(x, limit, scale);
-    const depth = style["--rw-depth"];
+    const { sign, depth } = shade(x, limit, decades);
     if (this.sign !== sign) {
       this.sign = sign;
       this.el.setAttribute("data-sign", sign);
     }
     if (this.depth !== depth) {
       this.depth = depth;
-      this.el.style.setProperty("--rw-depth", depth);
+      this.el.style.setProperty("--rw-depth", `${depth}%`);
     }
   }
 
@@ -74,6 +75,9 @@ class Spot {
     this.el.setAttribute("data-state", kind);
   }
 }
+
+export const SUM_ROOM = 8; // characters that a sum over k has room for
+const LABELLED = 4; // where steps are crowded, one in so many is labelled
 
 export class Grid {
   private picture: Picture | undefined;
@@ -94,21 +98,21 @@ export class Grid {
   }
 
   draw(picture: Picture): void {
-    const { numbers, reasons, limit, sumLimit, scale, room, upright, selected } = picture;
+    const { numbers, reasons, limit, sumLimit, decades, room, sumRoom, form, selected } = picture;
     const before = this.picture?.selected;
     this.picture = picture;
     this.cells.forEach((spot, i) => {
       const x = numbers.cells[i];
       const reason = reasons[i];
-      spot.number(x, limit, scale);
-      spot.text(room && !reason ? fitting(x, room) : "");
+      spot.number(x, limit, decades);
+      spot.text(room && !reason ? fitting(x, room, form) : "");
       spot.state(reason ?? (x === 0 ? "zero" : ""));
     });
     for (const spot of this.sums) {
       const [over, at] = (spot.el.dataset["sum"] as string).split(",");
       const x = this.sumOf(over, Number(at));
-      spot.number(x, sumLimit, scale);
-      spot.text(over !== "source" || upright ? threeDigits(x) : fitting(x, room));
+      spot.number(x, sumLimit, decades);
+      spot.text(fitting(x, over === "source" ? sumRoom : SUM_ROOM, form));
       spot.state(x === 0 ? "zero" : "");
     }
     if (before?.t !== selected.t || before?.k !== selected.k) this.select(selected);
@@ -170,7 +174,10 @@ export class Grid {
     this.at(selected).setAttribute("aria-selected", "true");
     for (const el of this.labels) {
       const [axis, step] = (el.dataset["step"] as string).split(",");
-      el.classList.toggle("rw-map-chosen", selected[axis as "t" | "k"] === Number(step));
+      const away = Math.abs(selected[axis as "t" | "k"] - Number(step));
+      const labelled = (Number(step) + 1) % LABELLED === 0 && away > 1;
+      el.classList.toggle("rw-map-chosen", away === 0);
+      el.toggleAttribute("data-between", away > 0 && !labelled);
     }
     if (!this.root.contains(document.activeElement)) this.rove(selected);
   }

@@ -49,19 +49,40 @@ export function numbersOf(results: Results, entry: string, whole: Whole): Number
   };
 }
 
-/**
- * A number in at most `room` characters: three significant digits where they fit, else two or one,
- * without the zero before the point. "" where not even one fits.
- */
-export function fitting(x: number, room: number): string {
-  for (let digits = 3; digits > 0; digits--) {
-    const text = shortest(x, digits);
-    if (text.length <= room) return text;
-  }
-  return "";
+/** How far colours reach down from the largest of these numbers by decades: to the smallest that is
+ * not zero, and to a millionth of the largest at most. */
+export function decadesOf(numbers: Iterable<number>, limit: number): number {
+  let smallest = limit;
+  for (const x of numbers) if (x !== 0) smallest = Math.min(smallest, Math.abs(x)); // nan: nan
+  const decades = Math.log10(limit / smallest);
+  return decades >= 0 ? Math.min(6, Math.max(decades, 0.5)) : 6;
 }
 
-function shortest(x: number, digits: number): string {
+const LEAST = 0.1; // what is not zero can be told from it
+
+/** What makes a cell of the map blue or orange: in proportion, or over so many decades. */
+export function shade(x: number, limit: number, decades: number | null) {
+  const part = Math.min(1, Math.abs(x) / limit);
+  const depth = decades === null ? part : Math.max(0, 1 + Math.log10(part) / decades);
+  const sign = !Number.isFinite(x) ? "nan" : x > 0 ? "+" : x < 0 ? "−" : "0";
+  return { sign, depth: x === 0 ? 0 : Math.round(100 * (LEAST + (1 - LEAST) * (depth || 0))) };
+}
+
+/** How a number is written: "0.137", or ".137" to save room. */
+export type Form = "long" | "short";
+
+/**
+ * A number in at most `room` characters: three significant digits where they fit, else two; only
+ * then, or where it is asked for, without the zero before the point. "" where not even one fits.
+ */
+export function fitting(x: number, room: number, form: Form = "long"): string {
+  const texts = [3, 2, 1].map((digits) => written(x, digits));
+  const short = texts.map((text) => text.replace(/^(−?)0\./, "$1."));
+  const tried = form === "long" ? [...texts.slice(0, 2), ...short] : short;
+  return tried.find((text) => text.length <= room) ?? "";
+}
+
+function written(x: number, digits: number): string {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
   if (x === 0) return "0";
@@ -69,12 +90,11 @@ function shortest(x: number, digits: number): string {
     .toExponential(digits - 1)
     .split("e");
   const power = Number(exponent);
-  const plain =
+  const fixed =
     power < digits
       ? Number(`${mantissa}e${power}`).toFixed(digits - 1 - power)
       : Math.abs(x).toFixed(0);
-  const fixed = plain.replace(/^0\./, ".");
   const scientific = `${mantissa}e${power}`;
-  const text = power > 4 || fixed.length > scientific.length ? scientific : fixed;
+  const text = power > 4 || power < -3 ? scientific : fixed;
   return (x < 0 ? "−" : "") + text.replaceAll("-", "−");
 }

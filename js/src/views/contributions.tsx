@@ -6,16 +6,19 @@ import { ways } from "../engine/factors";
 import { parseEntry } from "../engine/quantities";
 import { threeDigits } from "../format";
 import type { LiveLab } from "../live";
-import { cellOf, Grid } from "./contributions-grid";
-import { numbersOf, type Whole } from "./contributions-numbers";
+import { cellOf, Grid, SUM_ROOM } from "./contributions-grid";
+import { decadesOf, type Form, numbersOf, type Whole } from "./contributions-numbers";
 import { overflowText } from "./contributions-overflow";
 import { Switch } from "./contributions-switch";
 import { useWidth } from "./contributions-width";
-import { limitOf, Panel, type Scale } from "./kit";
+import { limitOf, Panel } from "./kit";
 
 const MOST_STEPS = 64;
-const LABEL = 54; // pixels left of the cells
+const LABEL = 60; // pixels left of the cells
 const SUM = 68; // and right of them
+const LONG = 16; // from so many steps on, less
+const LONG_LABEL = 42;
+const LONG_SUM = 60;
 
 /** How colours follow numbers; "fixed" keeps the limits of the moment it was chosen. */
 type Choice = "automatic" | "fixed" | "log";
@@ -34,7 +37,8 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
   const drawn = T <= MOST_STEPS;
   const numbers = drawn ? numbersOf(lab.results, entry, whole) : null;
   const limits = useLimits(numbers, choice, fixed);
-  const scale: Scale = choice === "log" ? "log" : "linear";
+  const decades = choice === "log" && numbers ? decadesOf(numbers.cells, limits.limit) : null;
+  const size = sizes(width, T);
   const of = whole === "entry" ? entry : leaf;
   const finite = !numbers || Number.isFinite(numbers.total);
   const chosen = lab.cell.value;
@@ -61,7 +65,7 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
             colours{" "}
             <select
               value={choice}
-              title="automatic: depth in proportion to the largest; fixed: the present limit stays; log: depth by decades, down to a millionth"
+              title="automatic: depth in proportion to the largest; fixed: the present limit stays; log: depth by decades, from the largest down to the smallest, six at most"
               onChange={(event) => {
                 fixed.current = limits;
                 setChoice(event.currentTarget.value as Choice);
@@ -78,7 +82,7 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
       <div ref={host} class="rw-map">
         {numbers ? (
           <Cells
-            {...{ lab, numbers, width, scale, of }}
+            {...{ lab, numbers, size, decades, of }}
             {...limits}
             norm={whole === "parameter"}
             leaf={leaf}
@@ -95,7 +99,8 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
         <Legend
           limit={limits.limit}
           norm={whole === "parameter"}
-          scale={scale}
+          decades={decades}
+          plain={size.room === 0}
           cut={!!program.truncation}
         />
       )}
@@ -126,22 +131,24 @@ function useLimits(
 interface CellsProps extends Limits {
   readonly lab: LiveLab;
   readonly numbers: ReturnType<typeof numbersOf>;
-  readonly width: number;
-  readonly scale: Scale;
+  readonly size: ReturnType<typeof sizes>;
+  readonly decades: number | null;
   readonly of: string;
   readonly norm: boolean;
   readonly leaf: string;
 }
 
-function Cells({ lab, leaf, width, ...rest }: CellsProps) {
+function Cells({ lab, leaf, size, ...rest }: CellsProps) {
   const { program } = lab.results;
   const T = program.seqLen;
   const root = useRef<HTMLDivElement>(null);
   const grid = useRef<{ el: HTMLElement; grid: Grid } | null>(null);
   const reasons = ways(program, leaf);
-  const { w, h, small, room, upright } = sizes(width, T);
+  const { w, h, small, upright, ...writing } = size;
   const wide = w >= (T < 10 ? 30 : 36);
-  const table = useMemo(() => <Rows steps={T} wide={wide} />, [T, wide]);
+  const { norm } = rest;
+  // Of another length it is another table: its elements start empty, as `Grid` expects them.
+  const table = useMemo(() => <Rows key={T} steps={T} {...{ wide, norm }} />, [T, wide, norm]);
   const selected = lab.cell.value;
 
   useLayoutEffect(() => {
@@ -150,7 +157,7 @@ function Cells({ lab, leaf, width, ...rest }: CellsProps) {
     if (grid.current?.el !== el || grid.current.grid.steps !== T) {
       grid.current = { el, grid: new Grid(el, T) };
     }
-    grid.current.grid.draw({ ...rest, reasons, room, upright, selected });
+    grid.current.grid.draw({ ...rest, ...writing, reasons, selected });
   });
 
   const target = (event: Event) =>
@@ -185,7 +192,9 @@ function Cells({ lab, leaf, width, ...rest }: CellsProps) {
       aria-label={`contributions of ${rest.of}: rows are loss steps t, columns are source steps k`}
       data-tall={upright}
       data-small={small}
-      data-plain={room === 0}
+      data-plain={size.room === 0}
+      data-long={T >= LONG}
+      data-crowded={T >= 10 && w < 20}
       style={{ "--rw-w": `${w}px`, "--rw-h": `${h}px` }}
       onClick={(event) => select(target(event))}
       onKeyDown={press}
@@ -208,19 +217,26 @@ const KEYS: Readonly<Record<string, Move>> = {
   End: (t, _, last) => [t, last],
 };
 
-/** What fits: cells from 14 × 12 to 60 × 30 pixels, numbers where there is room for them. */
+/** What fits: cells from 9 × 12 to 60 × 30 pixels, numbers where there is room for them. */
 function sizes(width: number, T: number) {
-  const w = Math.min(60, Math.max(14, Math.floor((width - LABEL - SUM) / T)));
+  const beside = T >= LONG ? LONG_LABEL + LONG_SUM : LABEL + SUM;
+  const w = Math.min(60, Math.max(9, Math.floor((width - beside) / T)));
   const h = Math.min(30, Math.max(12, Math.floor(440 / T)));
   const small = w < 52;
-  const room = Math.floor(small ? (w - 8) / 5.9 : (w - 10) / 6.4);
-  // Four characters would show 2e−5 and not −2e−5.
-  return { w, h, small, room: room < 5 || h < 14 ? 0 : room, upright: w < 46 };
+  const fits = Math.floor(small ? (w - 8) / 5.9 : (w - 10) / 6.4);
+  // Four characters would show 2e−5 and not −2e−5, five would show 0.137 and not −0.137.
+  const room = fits < 5 || h < 14 ? 0 : fits;
+  const form: Form = room === 5 ? "short" : "long";
+  const upright = w < 46;
+  const sumRoom = w < 10 ? 0 : upright ? SUM_ROOM : room;
+  return { w, h, small, room, sumRoom, form, upright };
 }
 
 /** The grid without its numbers, which `Grid` writes. */
-function Rows({ steps, wide }: { steps: number; wide: boolean }) {
+function Rows({ steps, wide, norm }: { steps: number; wide: boolean; norm: boolean }) {
   const all = Array.from({ length: steps }, (_, i) => i);
+  const bars = norm ? "‖" : "";
+  const normOf = norm ? "norm, over all entries, of the " : "";
   return (
     // biome-ignore lint/a11y/useSemanticElements: see above
     <div role="rowgroup">
@@ -242,15 +258,15 @@ function Rows({ steps, wide }: { steps: number; wide: boolean }) {
             aria-label={`k = ${k + 1}`}
             title={`k = ${k + 1}: the use of the parameter at step ${k + 1} (source step ${k} in code)`}
           >
-            {wide ? `k=${k + 1}` : k + 1}
+            <span>{wide ? `k=${k + 1}` : k + 1}</span>
           </span>
         ))}
         <span
           role="columnheader"
           class="rw-map-total"
-          title="sum over all source steps: the gradient of each L_t"
+          title={`${normOf}sum over all source steps: the gradient of each L_t`}
         >
-          Σ over k
+          {`${bars}Σ over k${bars}`}
         </span>
       </div>
       {all.map((t) => (
@@ -278,9 +294,9 @@ function Rows({ steps, wide }: { steps: number; wide: boolean }) {
       <div role="row" class="rw-map-sums">
         <span
           role="rowheader"
-          title="sum over all loss steps: what each step's use of the parameter is worth"
+          title={`${normOf}sum over all loss steps: what each step's use of the parameter is worth`}
         >
-          Σ over t
+          {`${bars}Σ over t${bars}`}
         </span>
         {all.map((k) => (
           <span key={k} role="gridcell" data-sum={`source,${k}`} />
@@ -293,11 +309,18 @@ function Rows({ steps, wide }: { steps: number; wide: boolean }) {
   );
 }
 
-function Legend(props: { limit: number; norm: boolean; scale: Scale; cut: boolean }) {
-  const { limit, norm, scale, cut } = props;
-  const least = scale === "log" ? `±${threeDigits(limit * 1e-6)}` : "0";
+interface LegendProps {
+  readonly limit: number;
+  readonly norm: boolean;
+  readonly decades: number | null;
+  readonly plain: boolean;
+  readonly cut: boolean;
+}
+
+function Legend({ limit, norm, decades, plain, cut }: LegendProps) {
+  const least = decades === null ? "0" : `±${threeDigits(limit / 10 ** decades)}`;
   return (
-    <p class="rw-map-legend">
+    <p class="rw-map-legend" data-plain={plain}>
       {!norm && (
         <>
           <span class="rw-map-end">−{threeDigits(limit)}</span>

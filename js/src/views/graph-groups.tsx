@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { allDigits, threeDigits } from "../format";
 import { columnX, entryAt, type Placed, type Scene, stepsOf } from "./graph-scene";
 import type { GraphState } from "./graph-state";
-import { groupName, numberName } from "./graph-words";
+import { groupName, numberName, onOwnScale } from "./graph-words";
 
 const REST_MS = 120;
 
@@ -45,7 +45,9 @@ export function Groups({ state, scene }: { state: GraphState; scene: Scene }) {
       const shown = state.picture.peek();
       const numbers = shown.rows.get(row.id)?.columns[step < 0 ? scene.steps : step];
       const name = numberName(state, shown, row, step, nearest);
-      el.title = numbers ? `${name} = ${allDigits(numbers[nearest])}` : `${name}: blank`;
+      const most = threeDigits(shown.rows.get(row.id)?.limit ?? 0);
+      const own = onOwnScale(shown, row) ? `; this row's colours go up to ±${most}` : "";
+      el.title = numbers ? `${name} = ${allDigits(numbers[nearest])}${own}` : `${name}: blank`;
     };
     return scene.rows.flatMap((row) =>
       stepsOf(scene, row).map((step) => {

@@ -32,7 +32,16 @@ export function Legend({ state }: { state: GraphState }) {
         <i class={`rw-graph-ramp rw-graph-${scale}`} />
         <b>+{most}</b>
       </span>
-      <span class="rw-graph-signs">blue −, orange +</span>
+      <span class="rw-graph-signs">
+        blue −, orange +
+        <span
+          class="rw-graph-own"
+          title="seed, loss, target, output and input are each coloured by their own largest number"
+          style={{ visibility: lens === "adjoints" ? "hidden" : "visible" }}
+        >
+          (outer rows: own scale)
+        </span>
+      </span>
       <span title={EDGE_TITLE[lens]}>
         <svg width="30" height="10" aria-hidden="true">
           <path d="M0 5 L30 1 L30 9 Z" />

@@ -49,6 +49,7 @@ const NARROWEST = 18;
 const CHARACTER = 5.9; // of the 10 px type
 const GAP = 7;
 const BESIDE = 74; // from the middle of a unit to the end of the number beside it
+const WIDEST = 360; // so that three steps fill a wide panel
 const NUMBERED = 56; // narrower columns have no numbers beside units
 
 /** The rows of one block, from the top down. */
@@ -108,7 +109,7 @@ export function makeScene(program: Program, block: number, width: number): Scene
   const steps = program.seqLen;
   const room = width - GUTTER;
   const initial = Math.max(26, Math.min(64, (0.55 * room) / steps));
-  const widest = Math.min((room - initial) / steps, 190);
+  const widest = Math.min((room - initial) / steps, WIDEST);
   // The last column's numbers stand to its right.
   const margin = widest < NUMBERED ? 0 : Math.max(0, BESIDE - widest / 2);
   const pitch = Math.max(Math.min(widest, (room - initial - margin) / steps), NARROWEST);

@@ -1,5 +1,6 @@
 /** The drawing: a canvas, and over it one element per group of numbers for hover, tests and speech. */
 
+import { effect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Groups } from "./graph-groups";
 import { edgeTitle } from "./graph-hover";
@@ -8,6 +9,7 @@ import { Painter, type Palette, readPalette } from "./graph-paint";
 import { Ruler } from "./graph-ruler";
 import { GUTTER, makeScene, type Scene, stepAt } from "./graph-scene";
 import type { GraphState, Lens } from "./graph-state";
+import { rowName } from "./graph-words";
 
 /** The width of an element, 0 until it is shown. */
 export function useWidth(ref: { readonly current: HTMLElement | null }): number {
@@ -77,41 +79,50 @@ const FIGURES: Readonly<Record<Lens, readonly [text: string, title: string]>> = 
 };
 
 function RowNames({ state, scene }: { state: GraphState; scene: Scene }) {
-  const { lens } = state.picture.value;
+  const picture = state.picture.value;
+  const { lens } = picture;
   return (
     <>
-      {scene.rows.map(({ id, label, title, y, height }) => (
-        <span
-          key={id}
-          class="rw-graph-name"
-          title={id === "figure" ? FIGURES[lens][1] : title}
-          style={{ top: `${y + height / 2 - 9}px`, width: `${GUTTER}px` }}
-        >
-          {id === "figure" ? FIGURES[lens][0] : label}
-        </span>
-      ))}
+      {scene.rows.map((row) => {
+        const { id, y, height } = row;
+        const [text, title] = id === "figure" ? FIGURES[lens] : rowName(state, picture, row);
+        return (
+          <span
+            key={id}
+            class="rw-graph-name"
+            title={title}
+            data-row={id}
+            style={{ top: `${y + height / 2 - 9}px`, width: `${GUTTER}px` }}
+          >
+            {text}
+          </span>
+        );
+      })}
     </>
   );
 }
 
+/** Painted as soon as the numbers change and before other views are: what they change would have to
+ * be styled first, for the canvas to write its text. */
 function Drawing({ state, scene }: { state: GraphState; scene: Scene }) {
   const ref = useRef<HTMLCanvasElement>(null);
   const palette = usePalette(ref);
-  const picture = state.picture.value;
-  const scale = state.scale.value;
   const ratio = useRatio();
   useLayoutEffect(() => {
     const canvas = ref.current as HTMLCanvasElement;
     canvas.width = Math.ceil(scene.width * ratio);
     canvas.height = Math.ceil(scene.height * ratio);
-  }, [scene, ratio]);
-  useLayoutEffect(() => {
-    const ctx = ref.current?.getContext("2d");
-    if (!ctx || !palette) return;
-    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-    const lit = litBy(state, picture, scene.steps);
-    new Painter(ctx, scene, picture, scale, palette, lit).paint();
-  });
+    const [program, block] = [state.program.peek(), state.block.peek()];
+    return effect(() => {
+      const ctx = canvas.getContext("2d");
+      const drawn = state.program.value === program && state.block.value === block;
+      if (!ctx || !palette || !drawn) return; // else another scene is to come
+      const picture = state.picture.value;
+      ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+      const lit = litBy(state, picture, scene.steps);
+      new Painter(ctx, scene, picture, state.scale.value, palette, lit).paint();
+    });
+  }, [state, scene, palette, ratio]);
   const size = { width: `${scene.width}px`, height: `${scene.height}px` };
   return <canvas ref={ref} style={size} />;
 }

@@ -6,6 +6,28 @@ import type { Picture } from "./graph-numbers";
 import type { Row } from "./graph-scene";
 import type { GraphState } from "./graph-state";
 
+/** A row's label and what it says when pointed at: what a lens shows in it. */
+export function rowName(state: GraphState, picture: Picture, row: Row): readonly [string, string] {
+  const { id, label, title } = row;
+  const inside = row.node >= 0;
+  if (picture.lens === "values" || id === "v") return [label, title];
+  if (picture.lens === "adjoints" && (inside || id === "y")) {
+    const loss = state.position.value === null ? "L" : `L${subscript(state.focus.value.t + 1)}`;
+    const part = picture.part === "total" || !inside ? "" : `, ${picture.part} part`;
+    return [`∂${loss}/∂${id}`, `∂${loss}/∂${id}_t${part}, the adjoint of: ${title}`];
+  }
+  if (picture.lens === "flow" && (id === "y" || (inside && id !== "x"))) {
+    return [`via ${id}`, `share of C[t, k] that passes: ${title}`];
+  }
+  return [id === "L" ? label : `${id} (value)`, `${title}: its value in every lens`];
+}
+
+/** Whether a row's colours are not those of the legend. */
+export function onOwnScale({ rows, limit }: Picture, { id }: Row): boolean {
+  const drawn = rows.get(id);
+  return drawn !== undefined && drawn.colored !== "none" && drawn.limit !== limit;
+}
+
 /** Such as `h₃`, with the layer where there are several. */
 export function symbol(state: GraphState, row: Row, step: number): string {
   const { label } = state.program.value.blocks[state.block.value];

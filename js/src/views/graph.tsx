@@ -101,7 +101,8 @@ const ADJOINTS = {
 function Tools({ state }: { state: GraphState }) {
   const { numLayers, bidirectional } = state.program.value;
   const walking = state.position.value !== null;
-  const lens = state.lens.value;
+  // While stepping through, the lens that the step is seen by.
+  const { lens } = state.picture.value;
   const row = state.block.value;
   const layer = Math.floor(row / (bidirectional ? 2 : 1));
   return (
@@ -129,12 +130,16 @@ function Tools({ state }: { state: GraphState }) {
         options={PARTS}
         chosen={state.part.value}
         choose={(part) => state.set({ part })}
-        disabled={walking || lens !== "adjoints"}
+        blocked={
+          walking
+            ? "not while stepping through: choose the lens adjoints first"
+            : lens !== "adjoints" && "choose the lens adjoints first"
+        }
       />
       <Choice
         label="lens"
         options={LENSES}
-        chosen={walking ? null : lens}
+        chosen={lens}
         choose={(value) => {
           state.go(null);
           state.set({ lens: value });
@@ -151,17 +156,18 @@ function Choice<T extends string | number | boolean>(props: {
   chosen: T | null;
   choose: (option: T) => void;
   text?: (option: T) => string;
-  disabled?: boolean;
+  /** Why it cannot be chosen now. */
+  blocked?: string | false;
 }) {
-  const { label, options, chosen, choose, text = String, disabled = false } = props;
+  const { label, options, chosen, choose, text = String, blocked = false } = props;
   return (
-    <fieldset class="rw-graph-choice" disabled={disabled}>
+    <fieldset class="rw-graph-choice" disabled={!!blocked} title={blocked || undefined}>
       <legend>{label}</legend>
       {options.map((option) => (
         <button
           key={String(option)}
           type="button"
-          aria-pressed={option === chosen}
+          aria-pressed={!blocked && option === chosen}
           data-lm-suppress-shortcuts="true"
           onClick={() => choose(option)}
         >

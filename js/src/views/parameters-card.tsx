@@ -82,7 +82,10 @@ export function Card({ host, leaf, at, onLeave }: CardProps) {
           name={entry}
           text={String(number())}
           read={readNumber}
-          take={(value) => moveTo(host, leaf, at, value)}
+          take={(value) => {
+            ranges.forget(entry);
+            moveTo(host, leaf, at, value);
+          }}
           leave={() => setTyping(false)}
           back={back}
         />

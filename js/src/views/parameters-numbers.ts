@@ -18,6 +18,7 @@ export class Host {
   readonly seed = reactive(0);
   private readonly found = new Map<string, Shown>();
   private revision = -1;
+  private jumps = -1;
 
   constructor(readonly lab: LiveLab) {}
 
@@ -27,6 +28,8 @@ export class Host {
     const { lab, found } = this;
     if (this.revision !== lab.revision.value) found.clear();
     this.revision = lab.revision.value;
+    if (this.jumps !== lab.jumps.peek()) this.ranges.forgetAll();
+    this.jumps = lab.jumps.peek();
     if (lab.network.program !== leaf.program) return null;
     let shown = found.get(leaf.name);
     if (!shown) {
@@ -62,6 +65,10 @@ export class Ranges {
   /** Begin again. */
   forget(entry: string): void {
     this.found.delete(entry);
+  }
+
+  forgetAll(): void {
+    this.found.clear();
   }
 }
 

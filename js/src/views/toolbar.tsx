@@ -17,6 +17,7 @@ import type { LiveLab } from "../live";
 import { copied, sameNumbers } from "../network";
 import { refit } from "../refit";
 
+const REFUSED_RATE = "a rate is a number such as 0.1";
 const MOST_UNITS = 16;
 const MOST_STEPS = 32;
 const MOST_OTHERS = 8;
@@ -48,7 +49,7 @@ export function Toolbar({ lab, view }: { lab: LiveLab; view: AnyModel }) {
         <LossAndCut program={program} change={change} />
       </div>
       <p class="rw-say" role="status">
-        {refused || lab.origin.value.say || "Choose a preset, or move any number below."}
+        {refused || saying(lab)}
       </p>
       {lab.kernel.state.value === "gone" && (
         <p class="rw-notice">
@@ -71,6 +72,14 @@ function recognise(lab: LiveLab, { presets }: Catalogue): void {
   if (found) lab.recognise({ network, preset: found.name, say: found.say });
 }
 
+/** What the preset shows, as long as it is that network. */
+function saying(lab: LiveLab): string {
+  const { network, preset, say } = lab.origin.value;
+  if (!preset) return "Choose a preset, or move any number below.";
+  if (sameProgram(network.program, lab.network.program)) return say;
+  return `This was “${preset}”, which reset brings back.`;
+}
+
 interface Part {
   readonly program: Program;
   readonly change: (changes: Changes) => void;
@@ -80,11 +89,10 @@ function Presets({ lab, catalogue }: { lab: LiveLab; catalogue: Catalogue }) {
   const choose = (name: string) => {
     const preset = catalogue.presets.find((one) => one.name === name);
     if (!preset) return;
-    const { network, say, entry } = preset;
+    const { network, say, entry, cell } = preset;
     lab.adopt(copied(network), { network, preset: name, say });
     lab.select(entry);
-    const t = network.program.seqLen - 1;
-    lab.selectCell(t, Math.max(Math.min(1, t), t - 2));
+    lab.selectCell(...cell);
   };
   const names = catalogue.presets.map(({ name }) => name);
   const { preset } = lab.origin.value;
@@ -156,11 +164,14 @@ function Descent({ lab }: { lab: LiveLab }) {
           value={text}
           inputMode="decimal"
           aria-invalid={!valid}
-          title={valid ? "How far one step goes" : "A rate is a number such as 0.1"}
+          title={valid ? "How far one step goes" : REFUSED_RATE}
           data-lm-suppress-shortcuts="true"
           onInput={(event) => setText(event.currentTarget.value)}
         />
       </label>
+      <span class="rw-refused" role="alert">
+        {valid ? "" : REFUSED_RATE}
+      </span>
       <output class="rw-loss" title={`The total loss L = ${allDigits(loss)}`} data-value={loss}>
         L = {threeDigits(loss)}
       </output>
