@@ -31,7 +31,8 @@ check: setup
 
 unit: setup
 	cd js && npm test
-	pytest tests --ignore tests/browser --ignore tests/benchmarks/test_browser.py
+	pytest tests --ignore tests/browser \
+		--ignore tests/benchmarks/test_browser.py --ignore tests/benchmarks/test_explorer.py
 
 notebooks: setup
 	pytest --nbval notebooks

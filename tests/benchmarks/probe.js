@@ -16,7 +16,7 @@
   };
   // What the explorer draws only at rest, by design: the witnesses' numbers (which the plain way
   // lacks), and what a screen reader says of the graph.
-  const AT_REST = ".rw-chain-adds, .rw-graph-groups";
+  const AT_REST = ".rw-accounting, .rw-graph-groups";
   // The ranked terms too, if ranking is slow. They are timed by themselves.
   const TERMS = ".rw-chain-terms";
   const DEFERRED_MS = 120;

@@ -1,5 +1,8 @@
-/** Does it add up? The sum of all contributions beside its witnesses, in lines that stay in place. */
+/** Does it add up? The sum of all contributions beside its witnesses, in lines that stay in place:
+ * while the network moves, the last account is dimmed and without its verdicts. */
 
+import { useRef } from "preact/hooks";
+import type { Account } from "../accounting";
 import { allDigits, threeDigits } from "../format";
 import type { KernelState } from "../kernel";
 import type { LiveLab } from "../live";
@@ -10,110 +13,115 @@ const WITHOUT_TORCH: Record<KernelState, string> = {
   gone: "missing: the kernel has stopped",
 };
 
-export function Accounting({ lab }: { lab: LiveLab }) {
-  const account = lab.accounting.account.value;
+/** `named` says of which entry, where nothing else does. */
+export function Accounting({ lab, named = false }: { lab: LiveLab; named?: boolean }) {
+  const now = lab.accounting.account.value;
   const kernel = lab.kernel.state.value;
+  const last = useRef<Account | null>(null);
+  last.current = now ?? last.current;
+  const account = last.current;
+  const entry = account?.entry ?? lab.selection.value; // the one that the numbers belong to
   const scale = account?.scale ?? 0;
-  const rounding = 1e-10 * scale;
-  const asking = account ? WITHOUT_TORCH[kernel] : "…";
   return (
-    <table class="rw-chain-adds" data-kernel={kernel}>
+    <table
+      class={`rw-accounting ${now ? "" : "rw-moving"}`}
+      data-kernel={kernel}
+      aria-busy={now === null}
+    >
       <caption>does it add up?</caption>
       <tbody>
-        <Line
-          scale={scale}
-          name="contributions"
-          label="sum of all C[t, k]"
-          title="the sum of all contributions of the selected entry"
-          value={account?.contributions ?? null}
-          missing="…"
-          verdict={null}
-        />
-        <Line
-          scale={scale}
-          name="autograd"
-          label="torch autograd"
-          title="what torch's backward pass gives for this entry, computed in the kernel"
-          value={account?.autograd ?? null}
-          missing={asking}
-          verdict={
-            account?.autograd == null ? null : [account.contributions - account.autograd, rounding]
-          }
-        />
-        <Line
-          scale={scale}
-          name="differences"
-          label="central differences"
-          title="(L(θ + ε) − L(θ − ε)) / 2ε for this entry"
-          value={account?.differences ?? null}
-          missing="…"
-          verdict={
-            account && [
-              account.contributions - account.differences,
-              1e-6 * Math.max(account.scale, 1e-3),
-            ]
-          }
-          note={account?.kink ? "a relu's kink lies here: no estimate" : undefined}
-        />
-        <Line
-          scale={scale}
-          name="worst"
-          label="worst of all entries"
-          title="the largest difference from torch over all entries of all leaves"
-          value={null}
-          missing=""
-          verdict={account?.worst == null ? null : [account.worst, rounding]}
-        />
+        {WITNESSES.map(({ name, label, title, value, judge }) => {
+          const number = account && value(account);
+          const judged = now && judge(now);
+          return (
+            <tr key={name} data-witness={name}>
+              <th scope="row" title={title}>
+                {named && name === "contributions" ? `${label} of ${entry}` : label}
+              </th>
+              {number === null ? (
+                <td class="rw-missing">{missing(name, account, kernel)}</td>
+              ) : (
+                <td data-value={number} title={`${label} = ${allDigits(number)}`}>
+                  {long(number)}
+                </td>
+              )}
+              <td title={Array.isArray(judged) ? differenceText(judged[0], scale) : undefined}>
+                {now ? verdictText(judged, scale) : "…"}
+              </td>
+            </tr>
+          );
+        })}
       </tbody>
     </table>
   );
 }
 
-interface LineProps {
+/** A difference and how large it may be, or what is to be said instead; null for nothing yet. */
+type Judged = readonly [difference: number, tolerance: number] | string | null;
+
+interface WitnessLine {
   readonly name: string;
   readonly label: string;
   readonly title: string;
-  readonly value: number | null;
-  /** What stands in the number's place. */
-  readonly missing: string;
-  /** The difference, and how large it may be. */
-  readonly verdict: readonly [difference: number, tolerance: number] | null;
-  /** The largest gradient entry: beside large numbers differences are told as parts of it. */
-  readonly scale: number;
-  readonly note?: string | undefined;
+  readonly value: (account: Account) => number | null;
+  readonly judge: (account: Account) => Judged;
 }
 
-const LARGE = 1e4;
+const rounding = ({ scale }: Account) => 1e-10 * scale;
 
-function verdictText(difference: number, tolerance: number, scale: number): string {
+const WITNESSES: readonly WitnessLine[] = [
+  {
+    name: "contributions",
+    label: "sum of all C[t, k]",
+    title: "the sum of all contributions of the selected entry",
+    value: ({ contributions }) => contributions,
+    judge: () => null,
+  },
+  {
+    name: "autograd",
+    label: "torch autograd",
+    title: "what torch's backward pass gives for this entry, computed in the kernel",
+    value: ({ autograd }) => autograd,
+    judge: (account) =>
+      account.autograd === null
+        ? null
+        : [account.contributions - account.autograd, rounding(account)],
+  },
+  {
+    name: "differences",
+    label: "central differences",
+    title: "(L(θ + ε) − L(θ − ε)) / 2ε for this entry",
+    value: ({ differences }) => differences,
+    judge: ({ contributions, differences, kink, scale }) =>
+      kink
+        ? "a relu's kink lies here: no estimate"
+        : [contributions - differences, 1e-6 * Math.max(scale, 1e-3)],
+  },
+  {
+    name: "worst",
+    label: "worst of all entries",
+    title: "the largest difference from torch over all entries of all leaves",
+    value: () => null,
+    judge: (account) => (account.worst === null ? null : [account.worst, rounding(account)]),
+  },
+];
+
+function missing(name: string, account: Account | null, kernel: KernelState): string {
+  if (name === "worst") return "";
+  return name === "autograd" && account ? WITHOUT_TORCH[kernel] : "…";
+}
+
+const LARGE = 1e4; // beside larger gradients differences are told as parts of them
+
+function verdictText(judged: Judged, scale: number): string {
+  if (judged === null || typeof judged === "string") return judged ?? "";
+  const [difference, tolerance] = judged;
   const size = Math.abs(difference);
   if (!Number.isFinite(size) || !Number.isFinite(tolerance)) return "not comparable";
   const part = Number((size / scale).toPrecision(1));
   const by =
     scale < LARGE || size === 0 ? threeDigits(size) : `${threeDigits(part)} of the largest`;
   return `differs by ${by} ${size <= tolerance ? "✓" : "✗"}`;
-}
-
-function Line({ name, label, title, value, missing, verdict, scale, note }: LineProps) {
-  return (
-    <tr data-witness={name}>
-      <th scope="row" title={title}>
-        {label}
-      </th>
-      {value === null ? (
-        <td class="rw-chain-missing" title={missing}>
-          {missing}
-        </td>
-      ) : (
-        <td data-value={value} title={`${label} = ${allDigits(value)}`}>
-          {long(value)}
-        </td>
-      )}
-      <td title={verdict ? differenceText(verdict[0], scale) : undefined}>
-        {note ?? (verdict && verdictText(...verdict, scale))}
-      </td>
-    </tr>
-  );
 }
 
 function differenceText(difference: number, scale: number): string {

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { allDigits, threeDigits } from "../format";
+import type { LiveLab } from "../live";
 
 /** An id that no other element of the page has; Preact's own are unique within one view only. */
 export function useUniqueId(): string {
@@ -31,6 +32,17 @@ export function Panel({ name, title, say, tools, children }: PanelProps) {
       <p class="rw-say">{say}</p>
       {children}
     </section>
+  );
+}
+
+/** Says when the kernel has gone. */
+export function KernelNotice({ lab }: { lab: LiveLab }) {
+  if (lab.kernel.state.value !== "gone") return null;
+  return (
+    <p class="rw-notice">
+      The kernel has stopped or restarted: the page works on, but Python does not follow until the
+      cell is run again.
+    </p>
   );
 }
 

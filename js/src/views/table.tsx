@@ -2,14 +2,13 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { render } from "preact";
-import { useRef } from "preact/hooks";
-import type { Account } from "../accounting";
 import { norm } from "../engine/quantities";
 import { allDigits, threeDigits } from "../format";
 import { gatesOf } from "../gates";
-import type { KernelState } from "../kernel";
 import type { LiveLab } from "../live";
 import { flattened } from "../network";
+import { Accounting } from "./accounting";
+import { KernelNotice } from "./kit";
 
 /** Larger leaves are summed up by their norm. */
 const MOST_ENTRIES = 144;
@@ -73,13 +72,8 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
           </tbody>
         </table>
       </div>
-      {lab.kernel.state.value === "gone" && (
-        <p class="rw-notice">
-          The kernel has stopped or restarted: the page works on, but Python does not follow until
-          the cell is run again.
-        </p>
-      )}
-      <Accounts lab={lab} />
+      <KernelNotice lab={lab} />
+      <Accounting lab={lab} named />
     </div>
   );
 }
@@ -161,85 +155,4 @@ function Entries(props: {
 function distance(mine: Float64Array, given: Float64Array): string {
   if (mine.length !== given.length) return "another shape";
   return threeDigits(mine.reduce((max, x, i) => Math.max(max, Math.abs(x - given[i])), 0));
-}
-
-const WITHOUT_TORCH: Record<KernelState, string> = {
-  live: "asking the kernel …",
-  silent: "the kernel does not answer; the page works on",
-  gone: "missing: the kernel has stopped",
-};
-
-/** While the network moves its last account stays in place, dimmed and without its verdicts. */
-function Accounts({ lab }: { lab: LiveLab }) {
-  const kernel = lab.kernel.state.value;
-  const now = lab.accounting.account.value;
-  const last = useRef<Account | null>(null);
-  last.current = now ?? last.current;
-  const entry = last.current?.entry ?? lab.selection.value; // the one that the numbers belong to
-  const lines = last.current ? linesOf(last.current, kernel) : NO_LINES;
-  return (
-    <table
-      class={`rw-accounting ${now ? "" : "rw-moving"}`}
-      data-kernel={kernel}
-      aria-busy={now === null}
-    >
-      <caption>Does it add up?</caption>
-      <tbody>
-        {Object.entries(lines).map(([witness, { value, missing, verdict }]) => (
-          <tr key={witness} data-witness={witness}>
-            <th scope="row">{LABELS[witness].replace("{}", entry)}</th>
-            {value === null ? (
-              <td class="rw-missing">{missing}</td>
-            ) : (
-              <td title={now ? allDigits(value) : undefined}>{long(value)}</td>
-            )}
-            <td>{now ? verdict : "…"}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-const LABELS: Readonly<Record<string, string>> = {
-  contributions: "sum of all C[t, k] of {}",
-  autograd: "torch autograd",
-  differences: "central differences",
-  worst: "all entries of all leaves against torch",
-};
-
-interface Line {
-  readonly value: number | null;
-  /** What stands in place of no value. */
-  readonly missing: string;
-  readonly verdict: string;
-}
-
-const EMPTY: Line = { value: null, missing: "", verdict: "" };
-const NO_LINES = { contributions: EMPTY, autograd: EMPTY, differences: EMPTY, worst: EMPTY };
-
-function linesOf(account: Account, kernel: KernelState): Record<string, Line> {
-  const { contributions, autograd, differences, worst, scale, kink } = account;
-  const rounding = 1e-10 * scale;
-  const differ = kink
-    ? "a relu's kink lies here: no estimate"
-    : verdict(contributions - differences, 1e-6 * Math.max(scale, 1e-3));
-  return {
-    contributions: { ...EMPTY, value: contributions },
-    autograd: {
-      value: autograd,
-      missing: WITHOUT_TORCH[kernel],
-      verdict: autograd === null ? "" : verdict(contributions - autograd, rounding),
-    },
-    differences: { ...EMPTY, value: differences, verdict: differ },
-    worst: { ...EMPTY, verdict: worst === null ? "" : verdict(worst, rounding) },
-  };
-}
-
-const long = (x: number) =>
-  Number.isFinite(x) ? x.toPrecision(10).replaceAll("-", "−") : threeDigits(x);
-
-function verdict(difference: number, tolerance: number): string {
-  const size = threeDigits(Math.abs(difference));
-  return Math.abs(difference) <= tolerance ? `differs by ${size} ✓` : `differs by ${size} ✗`;
 }

@@ -16,6 +16,7 @@ import { allDigits, threeDigits } from "../format";
 import type { LiveLab } from "../live";
 import { copied, sameNumbers } from "../network";
 import { refit } from "../refit";
+import { KernelNotice } from "./kit";
 
 const REFUSED_RATE = "a rate is a number such as 0.1";
 const MOST_UNITS = 16;
@@ -51,12 +52,7 @@ export function Toolbar({ lab, view }: { lab: LiveLab; view: AnyModel }) {
       <p class="rw-say" role="status">
         {refused || saying(lab)}
       </p>
-      {lab.kernel.state.value === "gone" && (
-        <p class="rw-notice">
-          The kernel has stopped or restarted: the page works on, but Python does not follow until
-          the cell is run again.
-        </p>
-      )}
+      <KernelNotice lab={lab} />
     </section>
   );
 }
