@@ -383,9 +383,9 @@ def test_every_preset_is_what_python_says(open_lab: Opener) -> None:
     for name, preset in PRESETS.items():
         on_page.choose("preset", name)
         expect(on_page.panel("toolbar")).to_contain_text(preset.say)
-        expected = preset.make().to_json()
+        expected = json.loads(preset.make().to_json())
         notebook.wait_for(
-            lambda expected=expected: python_net(notebook).to_json() == expected, name
+            lambda expected=expected: json.loads(python_net(notebook).to_json()) == expected, name
         )
         leaf, index = preset.entry.rstrip("]").split("[")
         c = python_net(notebook).contributions()[leaf]

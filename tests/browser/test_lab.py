@@ -193,7 +193,7 @@ def test_torch_confirms_when_the_move_ends(open_lab: Opener) -> None:
     expect(page.locator('[data-witness="contributions"]')).to_contain_text("weight_hh_l0[2,1]")
     expect(page.locator('[data-witness="autograd"]')).to_contain_text("✓")
     cell = page.locator('[data-witness="autograd"] td').first
-    shown = float(cell.get_attribute("title").replace("−", "-"))
+    shown = float(cell.get_attribute("data-value"))
     assert shown == pytest.approx(truth[2, 1], abs=1e-13)
     notebook.wait_for(
         lambda: notebook.python("lab.selection") == "weight_hh_l0[2,1]",
