@@ -1,6 +1,8 @@
 /** bqplot draws most marks by d3 transitions, which wait for an animation frame even where they last
  * no time (https://github.com/d3/d3-transition#transition_duration): a move would be drawn in two
- * parts, a frame apart. While a lab writes to its figures they are drawn at once. */
+ * parts, a frame apart. And it writes every attribute of every mark at each drawing, changed or not,
+ * each of which has to be laid out anew. While a lab writes to its figures they are drawn at once,
+ * and only what differs. */
 
 import type { WidgetModel } from "./models";
 
@@ -8,7 +10,8 @@ import type { WidgetModel } from "./models";
 interface Selection {
   node?(): Element | null;
   transition?: ((name?: string) => unknown) | undefined;
-  attr(name: string, value: unknown): Selection;
+  attr(name: string, value?: unknown): unknown;
+  each(act: (this: Element, ...datum: unknown[]) => void): Selection;
   style(name: string, value: unknown): Selection;
 }
 
@@ -19,7 +22,7 @@ interface MarkView {
 }
 
 export class Instant {
-  private readonly prototypes = new Map<Selection, Selection["transition"]>();
+  private readonly prototypes = new Map<Selection, Pick<Selection, "transition" | "attr">>();
   private readonly known = new WeakSet<object>();
   private readonly bars = new Set<Element>();
   private animated = false;
@@ -37,7 +40,10 @@ export class Instant {
       while (prototype && !Object.hasOwn(prototype, "transition")) {
         prototype = Object.getPrototypeOf(prototype);
       }
-      if (prototype) this.prototypes.set(prototype, prototype.transition);
+      if (prototype && !this.prototypes.has(prototype)) {
+        const { transition, attr } = prototype;
+        this.prototypes.set(prototype, { transition, attr });
+      }
     }
   }
 
@@ -57,17 +63,31 @@ export class Instant {
   }
 
   private drawAtOnce(write: () => void): void {
-    for (const prototype of this.prototypes.keys()) {
+    for (const [prototype, { attr }] of this.prototypes) {
       prototype.transition = function (this: Selection) {
         return finished(this);
+      };
+      prototype.attr = function (this: Selection, ...given: [name: string, value?: unknown]) {
+        return given.length === 1 || given[0].includes(":")
+          ? attr.apply(this, given)
+          : this.each(differing(...given));
       };
     }
     try {
       write();
     } finally {
-      for (const [prototype, transition] of this.prototypes) prototype.transition = transition;
+      for (const [prototype, own] of this.prototypes) Object.assign(prototype, own);
     }
   }
+}
+
+/** Sets an attribute where it is another. */
+function differing(name: string, value: unknown) {
+  return function (this: Element, ...datum: unknown[]): void {
+    const now = typeof value === "function" ? value.apply(this, datum) : value;
+    if (now == null) this.removeAttribute(name);
+    else if (this.getAttribute(name) !== String(now)) this.setAttribute(name, String(now));
+  };
 }
 
 /** A selection that takes what a transition takes, and is at its end. */

@@ -6,9 +6,23 @@ import type { WidgetModel } from "../src/models";
 /** As much of d3 as bqplot's marks use; a transition does nothing before its frame comes. */
 class Selection {
   readonly attributes: Record<string, unknown> = {};
+  readonly written: string[] = [];
 
   attr(name: string, value: unknown) {
     this.attributes[name] = typeof value === "function" ? value.call(null, 2) : value;
+    return this;
+  }
+
+  each(act: (this: unknown, ...datum: unknown[]) => void) {
+    const element = {
+      getAttribute: (name: string) => this.attributes[name] ?? null,
+      setAttribute: (name: string, value: unknown) => {
+        this.written.push(name);
+        this.attributes[name] = value;
+      },
+      removeAttribute: (name: string) => delete this.attributes[name],
+    };
+    act.call(element, 2);
     return this;
   }
 
@@ -22,6 +36,9 @@ function drawn(duration: number) {
   class Copy extends Selection {
     override transition() {
       return super.transition();
+    }
+    override attr(name: string, value: unknown) {
+      return super.attr(name, value);
     }
   }
   const d3el = new Copy();
@@ -44,8 +61,24 @@ describe("Instant", () => {
     move(mark);
     expect(mark.d3el.attributes).toEqual({});
     instant.draw(() => move(mark));
-    expect(mark.d3el.attributes).toEqual({ height: 3 });
+    expect(mark.d3el.attributes).toEqual({ height: "3" });
     expect(Object.getPrototypeOf(mark.d3el).transition).toBe(own);
+  });
+
+  it("writes only the attributes that differ", async () => {
+    const instant = new Instant();
+    const mark = drawn(0);
+    await instant.learn(mark.widget);
+    instant.draw(() => {
+      mark.d3el.attr("x", 1);
+      mark.d3el.attr("x", (datum: number) => datum - 1);
+      mark.d3el.attr("x", 2);
+      mark.d3el.attr("y", null);
+    });
+    expect(mark.d3el.attributes).toEqual({ x: "2" });
+    expect(mark.d3el.written).toEqual(["x", "x"]);
+    mark.d3el.attr("x", 2);
+    expect(mark.d3el.attributes).toEqual({ x: 2 }); // d3's own again
   });
 
   it("puts a tween at its end", async () => {
@@ -59,7 +92,7 @@ describe("Instant", () => {
         tween,
       );
     });
-    expect(mark.d3el.attributes).toEqual({ d: 20 });
+    expect(mark.d3el.attributes).toEqual({ d: "20" });
   });
 
   it("gives d3 back its transitions when a mark throws", async () => {
