@@ -24,8 +24,9 @@ def main() -> None:
         server.write("picture.ipynb", CELL)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
-            page = browser.new_page(viewport={"width": 1480, "height": 1900})
+            page = browser.new_page(viewport={"width": 1480, "height": 2200})
             notebook = OpenNotebook(page, f"{server.url}lab/tree/picture.ipynb?reset")
+            page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
             notebook.run_all()
             explorer = OnPage(page)
             explorer.slider("weight_hh_l0[0,1]").focus()
