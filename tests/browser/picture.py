@@ -26,7 +26,8 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
             page = browser.new_page(viewport={"width": 1480, "height": 2200})
             notebook = OpenNotebook(page, f"{server.url}lab/tree/picture.ipynb?reset")
-            page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+            hide = "window.jupyterapp.commands.execute('application:toggle-left-area')"
+            page.evaluate(f"() => {hide}")
             notebook.run_all()
             explorer = OnPage(page)
             explorer.slider("weight_hh_l0[0,1]").focus()
