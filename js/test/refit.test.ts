@@ -69,6 +69,8 @@ describe("refit", () => {
     const as = refit(rnn, refold(rnn.program, { cell: lstm.program.cell }), rnn);
     expect(as.values["x"]).toEqual(rnn.values["x"]);
     expect(as.values["weight_hh_l0"]).toHaveLength(4 * rnn.program.hiddenSize ** 2);
+    const earlier = new Set(rnn.values["weight_hh_l0"]);
+    expect(as.values["weight_hh_l0"].some((x) => earlier.has(x))).toBe(false);
     expect(as.values["c0"].every((x) => x === 0)).toBe(true);
   });
 
