@@ -199,7 +199,8 @@ class Network:
                [2., 1., 0.],
                [4., 2., 1.]])
         """
-        return results.Contributions(backward.contributions(self.program, self._sweep))
+        arrays = backward.contributions(self.program, self._sweep)
+        return results.Contributions(arrays, self.program, self._forward, self._sweep)
 
     def adjoints(self) -> results.Adjoints:
         """∂L/∂h_t split into direct and carried; ``.cell`` the same for an LSTM's cell.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -169,6 +169,8 @@ def evaluate(quantity: Quantity, net: Network) -> Array:
         if index:
             return np.asarray(full[(slice(None),) * steps + index])
         return norms(full, tuple(range(steps, full.ndim)))
+    if name == "lag_bound":
+        return _lag_bound(quantity, net)
     if name in ("steps", "lags"):
         first = 1.0 if name == "steps" else 0.0
         return np.arange(net.program.seq_len, dtype=np.float64) + first
@@ -193,6 +195,15 @@ def evaluate(quantity: Quantity, net: Network) -> Array:
             else jacobians[quantity.steps[0]]
         )
     return jacobians.singular_values(*quantity.steps)
+
+
+def _lag_bound(quantity: Quantity, net: Network) -> Array:
+    by_lag = evaluate(replace(quantity, name="by_lag"), net)
+    entry = f"[{','.join(map(str, quantity.index))}]" if quantity.index else ""
+    bound = net.contributions().bound(quantity.leaf + entry)
+    summed = np.zeros(len(bound))
+    np.add.at(summed, np.abs(np.subtract.outer(range(len(bound)), range(len(bound)))), bound)
+    return np.array([by_lag, summed])
 
 
 def _row_of(array: Array, quantity: Quantity, net: Network) -> Array:

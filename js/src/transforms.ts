@@ -7,17 +7,21 @@ export type Transform =
   | "identity"
   | "finite"
   | "floored"
+  | "floored_first"
+  | "floored_last"
   | "limit"
   | "minus_limit"
   | "stack_bottom"
   | "stack_top"
   | "stack_ticks"
   | "layers"
+  | "last_layer"
+  | "depths"
   | "decade_below"
   | "decade_above"
   | "decades";
 
-export type TraitKind = "array" | "list" | "number" | "text";
+export type TraitKind = "array" | "list" | "colors" | "number" | "text";
 
 export function transformed(tensor: Tensor, transform: Transform): Tensor {
   const { data, shape } = tensor;
@@ -31,6 +35,13 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
       const size = (x: number) => (Number.isFinite(x) ? Math.abs(x) || bottom : decimal(1, top));
       return { data: data.map(size), shape };
     }
+    case "floored_first":
+    case "floored_last": {
+      const columns = shape[shape.length - 1] ?? 1;
+      const rows = transformed(tensor, "floored").data;
+      const start = transform === "floored_first" ? 0 : rows.length - columns;
+      return { data: rows.slice(start, start + columns), shape: [columns] };
+    }
     case "limit":
       return scalar(limit(data));
     case "minus_limit":
@@ -43,6 +54,10 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
       return list(ticks(...stack(tensor)));
     case "layers":
       return layers(tensor);
+    case "last_layer":
+      return scalar((shape[shape.length - 1] ?? 1) + BESIDE);
+    case "depths":
+      return depths(shape[shape.length - 1] ?? 1);
     case "decade_below":
       return scalar(decades(data)[0]);
     case "decade_above":
@@ -115,6 +130,17 @@ function layers({ data, shape }: Tensor): Tensor {
   return { data: made, shape: [data.length] };
 }
 
+/** How strong the colours of `count` layers are, negative and positive in turn. */
+function depths(count: number): Tensor {
+  const step = (1 - PALEST) / (count - 1);
+  const depth = (i: number) => (i === count - 1 ? 1 : PALEST + i * step);
+  return list(Array.from({ length: 2 * count }, (_, i) => depth(i >> 1) * (i % 2 ? 1 : -1)));
+}
+
+/** The colour of a number from −1 to 1: blue is negative, orange positive, zero nothing. */
+const color = (x: number) =>
+  `rgba(${x < 0 ? "43, 108, 176" : "217, 104, 11"}, ${Math.abs(x).toFixed(3)})`;
+
 /** The largest absolute value rounded up, 1 if it is 0: half the width of a symmetric scale. */
 function limit(data: Float64Array): number {
   let largest = 0;
@@ -123,6 +149,7 @@ function limit(data: Float64Array): number {
 }
 
 const BESIDE = 0.25; // a quarter beside the number of the layer
+const PALEST = 0.45; // how much of its colour the earliest loss step has
 const MOST_TICKS = 5;
 const MOST_HEIGHT = 1e300; // an axis as long as a float can be has infinitely many ticks
 
@@ -148,6 +175,7 @@ const apart = (first: number, top: number) => Math.ceil((top - first + 1) / MOST
 /** What is set on the trait: always a fresh array, since Backbone compares by identity. */
 export function traitValue({ data, shape }: Tensor, kind: TraitKind): unknown {
   if (kind === "number") return data[0];
+  if (kind === "colors") return Array.from(data, color);
   const columns = shape[1];
   if (columns === undefined) return kind === "array" ? data.slice() : [...data];
   return Array.from({ length: shape[0] }, (_, row) => {

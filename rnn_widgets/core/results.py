@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from .backward import BlockSweep, Sweep, within_step
+from .bounds import bound
 from .forward import BlockTrace, ForwardPass
 from .frozen import frozen, read_only
-from .names import unknown
+from .names import parse_parameter, unknown
 from .norms import norms
 from .ops import Array
 from .program import Program
@@ -223,8 +224,13 @@ class Contributions(Mapping[str, Array]):
            [2., 1.]])
     """
 
-    def __init__(self, arrays: Mapping[str, Array]) -> None:
+    def __init__(
+        self, arrays: Mapping[str, Array], program: Program, trace: ForwardPass, swept: Sweep
+    ) -> None:
         self._arrays = dict(arrays)
+        self._program = program
+        self._trace = trace
+        self._sweep = swept
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._arrays:
@@ -298,6 +304,45 @@ class Contributions(Mapping[str, Array]):
         """
         array = self[name]
         return frozen(norms(array, tuple(range(2, array.ndim))))
+
+    def bound(self, wrt: str) -> Array:
+        """What the norm of every C[t, k] cannot exceed, whatever the directions: (T, T).
+
+        Parameters
+        ----------
+        wrt : str
+            A parameter, or an entry such as ``weight_hh_l0[0,1]``.
+
+        Returns
+        -------
+        array, shape (T, T)
+            [loss step, source step]; NaN where a state Jacobian on the way has overflowed.
+
+        Raises
+        ------
+        KeyError, IndexError
+            If there is no such parameter or entry.
+
+        Notes
+        -----
+        Of one layer: ‖v_tᵀ ∂y_t/∂s_t‖ σ(J_t) … σ(J_{k+1}) ‖∂⁺s_k/∂θ‖ with σ the largest singular
+        value; of a stack the sum over the steps at which L_t reaches the layer from above. After
+        Pascanu, Mikolov & Bengio 2013, section 2.1.
+
+        Examples
+        --------
+        In one dimension there is but one direction, so the bound is reached:
+
+        >>> import rnn_widgets as rw
+        >>> net = rw.rnn(1, 1, 3, nonlinearity="identity", bias=False, loss="sum")
+        >>> net = net.replace(weight_ih_l0=[[1]], weight_hh_l0=[[2]], x=[[1], [1], [1]])
+        >>> net.contributions().bound("weight_ih_l0[0,0]")
+        array([[1., 0., 0.],
+               [2., 1., 0.],
+               [4., 2., 1.]])
+        """
+        leaf, index = parse_parameter(wrt, self._program)
+        return frozen(bound(self._program, self._trace, self._sweep, leaf, index))
 
     def __repr__(self) -> str:
         lines = [f"{name}  {array.shape}" for name, array in self._arrays.items()]

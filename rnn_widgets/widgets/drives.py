@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import traitlets
 import traittypes
-from ipywidgets import Widget
+from ipywidgets import Color, Widget
 
 from rnn_widgets.core.names import unknown
 from rnn_widgets.core.ops import Array
@@ -17,7 +17,7 @@ from rnn_widgets.core.values import choice
 from rnn_widgets.network import Network
 from rnn_widgets.quantities import evaluate, parse
 
-from .transforms import TRANSFORMS, transformed
+from .transforms import TRANSFORMS, color, transformed
 
 LEASE_SECONDS = 12.0  # the page renews it every 4 seconds
 FOCUS = "[selection]"  # in a quantity, the entry in focus
@@ -27,14 +27,17 @@ FOCUS = "[selection]"  # in a quantity, the entry in focus
 class Drive:
     """One trait of one widget and the quantity it shows.
 
-    ``kind`` says what the trait holds: "array" (a bqplot array), "list", "number" or "text".
+    ``kind`` says what the trait holds: "array" (a bqplot array), "list", "colors" (a list of them),
+    "number" or "text".
     ``transform`` is one of `TRANSFORMS`: ``finite`` puts 0 for what is not finite, which bqplot
     cannot draw; ``limit`` is the largest absolute value (1 if that is 0), rounded up, for a
-    symmetric scale; ``stack_bottom`` and ``stack_top`` hold bars stacked by row, rounded outward,
-    ``stack_ticks`` are round numbers between, and ``layers`` is the row of each with its sign;
-    for a logarithmic one, ``floored`` takes absolute values, with 0 at the axis's bottom and what
-    is not finite at its top, ``decade_below`` and ``decade_above`` are those ends, and ``decades``
-    the powers of ten to label, after that bottom if a number is 0.
+    symmetric scale. Of bars stacked by row, ``stack_bottom`` and ``stack_top`` are the ends,
+    rounded outward, ``stack_ticks`` round numbers between them, ``layers`` the row of each with
+    its sign, ``last_layer`` the end of a scale for those, and ``depths`` the strengths of its
+    colours, negative and positive in turn. Of a logarithmic axis, ``decade_below`` and
+    ``decade_above`` are the ends, ``decades`` the powers of ten to label, after the lower end if a
+    number is 0; ``floored`` takes absolute values, with 0 at the lower end and what is not finite
+    at the upper one, ``floored_first`` and ``floored_last`` one row of that.
 
     ``text`` is what a trait of text says, "{}" standing for the number. With a ``name`` it is a
     title, which says by that name when there are no numbers to look at.
@@ -85,6 +88,8 @@ class Drive:
         numbers = transformed(self._numbers(net), self.transform)
         if self.kind == "array":
             return numbers
+        if self.kind == "colors":
+            return [color(float(number)) for number in numbers]
         return numbers.tolist() if self.kind == "list" else float(numbers)
 
     def _numbers(self, net: Network) -> Array:
@@ -195,7 +200,7 @@ def valid(drive: Drive, net: Network) -> Drive:
             f"{quantity} has rank {rank}, but {type(widget).__name__}.{trait} holds one {kind}; "
             "name an entry, such as 'gradient[bias_ih_l0[0]]'"
         )
-    if kind in ("array", "list") and rank == 0:
+    if kind in ("array", "list", "colors") and rank == 0:
         raise TypeError(
             f"{quantity} is one number, but {type(widget).__name__}.{trait} holds an array"
         )
@@ -208,7 +213,7 @@ def _kind(trait: traitlets.TraitType[Any, Any]) -> str | None:
     if isinstance(trait, traitlets.Float):
         return "number"
     if isinstance(trait, traitlets.List | traitlets.Tuple):
-        return "list"
+        return "colors" if isinstance(getattr(trait, "_trait", None), Color) else "list"
     return "array" if isinstance(trait, traittypes.Array) else None
 
 

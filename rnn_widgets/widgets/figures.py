@@ -18,15 +18,14 @@ from rnn_widgets.quantities import parse
 
 from .drives import Drive
 from .sync import check_options
-from .transforms import BESIDE, decimal
+from .transforms import BESIDE, NEGATIVE, POSITIVE, decimal
 
 if TYPE_CHECKING:
     from .lab import Lab
 
-NEGATIVE, POSITIVE, LAGS = "#2b6cb0", "#d9680b", "#7a4fd0"
+LAGS, BOUND = "#7a4fd0", "#868686"
 TRANSPARENT = "rgba(0,0,0,0)"  # zero is the background, light or dark
 TEXT = "var(--jp-content-font-color1)"
-PALEST = 0.45  # how much of its colour the earliest loss step has
 MOST_STEPS = 8  # labelled where there are many; up to half as many again fit as well
 MOST_LABELS = 12  # along an axis of a figure half as wide as a page
 
@@ -238,6 +237,10 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
             y=what,
         ),
     )
+    # First the colours, then the marks: bqplot's bars do not listen to their colour scale.
+    color.min = 1 - BESIDE
+    lab.drive(color, "max", "steps", "last_layer")
+    lab.drive(color, "colors", "steps", "depths")
     lab.drive(mark, "x", "steps")
     # A loss step a quarter too small is negative, too large positive; the tooltip rounds it.
     lab.drive(mark, "color", quantity, "layers")
@@ -259,26 +262,19 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
     ]
     lab.drive(axes[1], "tick_values", quantity, "stack_ticks")
     title = f"{what} of {wrt} by source step"
-    figure = _figure(lab, title, wrt, quantity, [mark], axes, options)
-
-    def colour_steps(program: Program) -> None:
-        with color.hold_sync():
-            color.colors = _ramp(program.seq_len)
-            color.min, color.max = 1 - BESIDE, program.seq_len + BESIDE
-        # bqplot's bars do not listen to their colour scale; this has them coloured anew.
-        mark.opacities = [1.0] * program.seq_len
-
-    _follow(lab, figure, colour_steps)
-    return figure
+    return _figure(lab, title, wrt, quantity, [mark], axes, options)
 
 
 def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
-    """What each lag adds, on a log axis."""
-    quantity = f"by_lag[{wrt}]"
+    """What each lag adds, on a log axis, under the bound that it obeys."""
+    quantity, both = f"by_lag[{wrt}]", f"lag_bound[{wrt}]"
     signed = _is_entry(lab, wrt)
     across, up = bqplot.LinearScale(min=0.0), bqplot.LogScale(min=0.1, max=1.0)
     scales = {"x": across, "y": up}
-    line = bqplot.Lines(x=np.zeros(1), y=np.ones(1), scales=scales, colors=[LAGS])
+    line, bound = (
+        bqplot.Lines(x=np.zeros(1), y=np.ones(1), scales=scales, colors=[color], line_style=style)
+        for color, style in ((LAGS, "solid"), (BOUND, "dashed"))
+    )
     dots = bqplot.Scatter(
         x=np.zeros(1),
         y=np.ones(1),
@@ -287,30 +283,24 @@ def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
         default_size=36,
         tooltip=_tooltip(x="lag |t − k|", rotation="Σ C[t, k]" if signed else "‖Σ C[t, k]‖"),
     )
-    lab.drive(up, "min", quantity, "decade_below")
-    lab.drive(up, "max", quantity, "decade_above")
+    lab.drive(up, "min", both, "decade_below")
+    lab.drive(up, "max", both, "decade_above")
     lab.drive(across, "max", "lags", "limit")
-    for mark in (line, dots):
+    for mark, row in ((bound, "last"), (line, "first"), (dots, "first")):
         lab.drive(mark, "x", "lags")
-        lab.drive(mark, "y", quantity, "floored")
+        lab.drive(mark, "y", both, f"floored_{row}")
     # Without a scale for it, it turns nothing: it holds the number itself for the tooltip.
     lab.drive(dots, "rotation", quantity)
     axes = [
-        _axis(across, "lag |t − k|", tick_format="d", num_ticks=MOST_STEPS),
+        _axis(across, "lag |t − k| (dashed: its bound, a product of norms)", tick_format="d"),
         _axis(up, "", side="left", tick_format=".0e", tick_labels=_decades()),
     ]
+    axes[0].num_ticks = MOST_STEPS
     lab.drive(axes[0], "tick_values", "lags")
-    lab.drive(axes[1], "tick_values", quantity, "decades")
+    lab.drive(axes[1], "tick_values", both, "decades")
     what = "|Σ C[t, k]|" if signed else "‖Σ C[t, k]‖"
     title = f"{what} of {wrt} by lag"
-    return _figure(lab, title, wrt, quantity, [line, dots], axes, options)
-
-
-def _ramp(count: int) -> list[str]:
-    """Blue and orange of each loss step in turn, the later the deeper."""
-    depths = np.linspace(1.0 if count == 1 else PALEST, 1.0, count)
-    rgb = [", ".join(str(int(c[i : i + 2], 16)) for i in (1, 3, 5)) for c in (NEGATIVE, POSITIVE)]
-    return [f"rgba({color}, {depth:.3f})" for depth in depths for color in rgb]
+    return _figure(lab, title, wrt, quantity, [line, dots, bound], axes, options)
 
 
 def _round_numbers() -> dict[str, str]:

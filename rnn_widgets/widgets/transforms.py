@@ -12,12 +12,16 @@ TRANSFORMS = (
     "identity",
     "finite",
     "floored",
+    "floored_first",
+    "floored_last",
     "limit",
     "minus_limit",
     "stack_bottom",
     "stack_top",
     "stack_ticks",
     "layers",
+    "last_layer",
+    "depths",
     "decade_below",
     "decade_above",
     "decades",
@@ -26,6 +30,8 @@ TRANSFORMS = (
 MOST_TICKS = 5
 MOST_HEIGHT = 1e300  # an axis as long as a float can be has infinitely many ticks
 BESIDE = 0.25  # a layer's number with its sign: a quarter beside the number of the layer
+PALEST = 0.45  # how much of its colour the earliest loss step has
+NEGATIVE, POSITIVE = "#2b6cb0", "#d9680b"
 # Ends of scales go up this ladder, so that they stand still while numbers move a little.
 RUNGS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
@@ -39,6 +45,9 @@ def transformed(numbers: Array, transform: str) -> Array:
             bottom, _, top = _decades(numbers)
             sizes = np.where(np.isfinite(numbers), np.abs(numbers), decimal(1, top))
             return np.where(sizes > 0, sizes, bottom)
+        case "floored_first" | "floored_last":
+            rows = transformed(np.atleast_2d(numbers), "floored")
+            return rows[0 if transform == "floored_first" else -1]
         case "limit" | "minus_limit":
             finite = np.abs(numbers[np.isfinite(numbers)])
             limit = _rounded_up(float(finite.max(initial=0.0))) or 1.0
@@ -52,6 +61,12 @@ def transformed(numbers: Array, transform: str) -> Array:
             rows = np.atleast_2d(numbers)
             layer = np.arange(1.0, len(rows) + 1)[:, None]
             return (layer + np.where(rows < 0, -BESIDE, BESIDE)).T.ravel()
+        case "last_layer":
+            return np.asarray(numbers.shape[-1] + BESIDE)
+        case "depths":
+            count = numbers.shape[-1]
+            depths = np.linspace(1.0 if count == 1 else PALEST, 1.0, count)
+            return np.stack([-depths, depths]).T.ravel()
         case "decade_below":
             return np.asarray(_decades(numbers)[0])
         case "decade_above":
@@ -61,6 +76,13 @@ def transformed(numbers: Array, transform: str) -> Array:
             powers = [decimal(1, power) for power in range(first, top + 1, _apart(first, top))]
             return np.array(powers if bottom == powers[0] else [bottom, *powers])
     return numbers
+
+
+def color(number: float) -> str:
+    """The colour of a number from −1 to 1: blue is negative, orange positive, zero nothing."""
+    shade = NEGATIVE if number < 0 else POSITIVE
+    rgb = ", ".join(str(int(shade[i : i + 2], 16)) for i in (1, 3, 5))
+    return f"rgba({rgb}, {abs(number):.3f})"
 
 
 def decimal(digits: int, power: int) -> float:

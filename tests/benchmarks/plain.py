@@ -16,12 +16,12 @@ import bqplot
 import numpy as np
 from ipywidgets import HTML, FloatSlider, HBox, Layout, VBox
 from rnn_widgets.widgets.transforms import transformed
-from rnn_widgets.widgets.figures import NEGATIVE, POSITIVE, TRANSPARENT, _ramp
+from rnn_widgets.widgets.figures import NEGATIVE, POSITIVE, TRANSPARENT
 
 steps, lags = np.arange(1.0, {steps} + 1.0), np.arange({steps}.0)
 ordinal = bqplot.OrdinalScale
 bars = bqplot.Bars(
-    x=steps, y=np.ones(({steps}, {steps})), type="stacked", colors=_ramp({steps}), padding=0.2,
+    x=steps, y=np.ones(({steps}, {steps})), type="stacked", colors=[POSITIVE], padding=0.2,
     scales={{"x": ordinal(), "y": bqplot.LinearScale(min=0.0, max=1.0)}},
 )
 heights = bars.scales["y"]

@@ -210,6 +210,26 @@ def test_sums_over_contributions_are_what_they_say(net: Network) -> None:
 
 @given(networks())
 @settings(max_examples=60, deadline=None)
+def test_no_contribution_exceeds_its_bound(net: Network) -> None:
+    contributions = net.contributions()
+    for name, array in contributions.items():
+        assert (contributions.norm(name) <= contributions.bound(name) * (1 + 1e-9) + 1e-14).all()
+        last = tuple(n - 1 for n in array.shape[2:])
+        entry = contributions.bound(f"{name}[{','.join(map(str, last))}]")
+        assert (np.abs(array[(..., *last)]) <= entry * (1 + 1e-9) + 1e-14).all()
+
+
+def test_a_scalar_chain_reaches_its_bound() -> None:
+    net = rw.rnn(1, 1, 4, nonlinearity="identity").replace(weight_hh_l0=[[-1.5]])
+    contributions = net.contributions()
+    assert_allclose(contributions.bound("weight_ih_l0"), contributions.norm("weight_ih_l0"))
+    steep = net.replace(weight_hh_l0=[[1e200]]).contributions().bound("weight_ih_l0")
+    assert np.isinf(steep[3, 1])
+    assert np.isfinite(steep[3, 3])
+
+
+@given(networks())
+@settings(max_examples=60, deadline=None)
 def test_the_forward_pass_is_the_equations(net: Network) -> None:
     made = run(net, own_values(net))
     trace = net.forward()

@@ -162,7 +162,11 @@ function keptRows({ truncation, seqLen, lossSteps }: Program, block: Block): Uin
   return kept;
 }
 
-function findUses({ block, nodes: values }: BlockLayout, nodes: readonly (Rows | null)[]): Use[] {
+/** Where the parameters take part, by the places of the adjoints. */
+export function findUses(
+  { block, nodes: values }: BlockLayout,
+  nodes: readonly (Rows | null)[],
+): Use[] {
   const uses: Use[] = [];
   block.template.nodes.forEach(({ op, args, attrs }, i) => {
     const adjoint = nodes[i];

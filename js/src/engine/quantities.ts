@@ -3,6 +3,7 @@
  * One table names them for Python and for the browser alike. */
 
 import rows from "../../../rnn_widgets/core/quantities.json";
+import { bound } from "./bounds";
 import {
   type ForwardPass,
   forward,
@@ -14,6 +15,7 @@ import {
 } from "./forward";
 import { StateJacobians } from "./jacobians";
 import { quoted, unknown } from "./names";
+import { norm } from "./norms";
 import type { Program } from "./program";
 import { adjoints, contribution, gradients, type Sweep, sweep } from "./sweep";
 
@@ -254,6 +256,8 @@ function evaluate(quantity: Quantity, results: Results): Tensor {
       const full = contribution(results.sweep, leaf, index.length ? index : undefined);
       return summed(kind, full, T, index.length > 0);
     }
+    case "lag_bound":
+      return lagBound(results, leaf, index);
     case "steps":
     case "lags":
       return vector(Float64Array.from({ length: T }, (_, i) => i + (kind === "steps" ? 1 : 0)));
@@ -316,18 +320,17 @@ function summed(kind: string, full: Float64Array, T: number, signed: boolean): T
   return kind === "contribution" ? matrix(data, T) : vector(data);
 }
 
+/** `by_lag`, and below it the sums of what its terms cannot exceed, (2, T). */
+function lagBound(results: Results, leaf: string, index: readonly number[]): Tensor {
+  const T = results.program.seqLen;
+  const full = contribution(results.sweep, leaf, index.length ? index : undefined);
+  const { data } = summed("by_lag", full, T, index.length > 0);
+  const most = summed("by_lag", bound(results.sweep, leaf, index), T, true).data;
+  return matrix(Float64Array.of(...data, ...most), T);
+}
+
 function norms(sums: Float64Array, width: number): Float64Array {
   return Float64Array.from({ length: sums.length / width }, (_, group) =>
     norm(sums.subarray(group * width, (group + 1) * width)),
   );
-}
-
-/** The Frobenius norm; scaled, so that squares of large numbers do not overflow. */
-export function norm(numbers: Float64Array): number {
-  let largest = 0;
-  for (const x of numbers) largest = Math.abs(x) <= largest ? largest : Math.abs(x);
-  if (largest === 0 || !Number.isFinite(largest)) return largest;
-  let squares = 0;
-  for (const x of numbers) squares += (x / largest) ** 2;
-  return largest * Math.sqrt(squares);
 }

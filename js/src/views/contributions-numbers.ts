@@ -1,6 +1,7 @@
 /** The numbers of the heat map: C[t, k] with its sums over k, over t and over both. */
 
-import { norm, parseEntry, type Results } from "../engine/quantities";
+import { norm } from "../engine/norms";
+import { parseEntry, type Results } from "../engine/quantities";
 import { contribution } from "../engine/sweep";
 
 /** Of one entry C[t, k] with its sign, or the norm over all entries of its parameter. */

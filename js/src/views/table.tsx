@@ -2,7 +2,7 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { render } from "preact";
-import { norm } from "../engine/quantities";
+import { norm } from "../engine/norms";
 import { allDigits, threeDigits } from "../format";
 import { gatesOf } from "../gates";
 import type { LiveLab } from "../live";
