@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from rnn_widgets.network import Network
 
 from .conftest import OpenNotebook, Server
-from .explorer import OnPage
+from .explorer import Adjoints, OnPage
 from .explorer import truth as contributions
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -43,7 +43,7 @@ def table(page: Page, leaf: str) -> list[float]:
 
 
 def drive(notebook: OpenNotebook) -> None:
-    """Move a weight in the first tutorial's explorer and compare map and table with torch."""
+    """Use the first tutorial's explorer, and compare every panel's numbers with torch."""
     page = notebook.page
     expect(page.locator(".rw-table")).to_be_visible()
     explorer, second = OnPage(page), OnPage(page, 1)
@@ -63,6 +63,18 @@ def drive(notebook: OpenNotebook) -> None:
     )
     for witness in ("autograd", "differences", "worst"):
         expect(explorer.panel("chain").locator(f"[data-witness='{witness}']")).to_contain_text("✓")
+    by_torch = Adjoints(net, "tanh")
+    for lens, expected in (("values", by_torch.hidden), ("adjoints", by_torch.total)):
+        explorer.lens(lens)
+        shown = [explorer.node("h", step) for step in range(3)]
+        np.testing.assert_allclose(shown, expected, rtol=0, atol=1e-13)
+    explorer.cell(2, 1).click()
+    expect(explorer.panel("chain")).to_contain_text("C[3, 2]")
+    here = explorer.contributions()
+    explorer.choose("cell", "LSTM")
+    notebook.wait_for(lambda: not np.array_equal(explorer.contributions(), here), "an LSTM")
+    explorer.root.get_by_role("button", name="undo").click()
+    notebook.wait_for(lambda: np.array_equal(explorer.contributions(), here), "the RNN again")
     # The second explorer of the page has not moved with the first.
     np.testing.assert_array_equal(second.contributions(), still)
 
