@@ -24,20 +24,47 @@ function trimmed(text: string): string {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
-/** Three significant digits for people: a true minus sign, 1e−5 in place of 0.00001, 0 for zero. */
+/** Three significant digits for people, as all panels write them: a true minus sign, a digit before
+ * the point, 1.00e−5 in place of 0.0000100, 0 for zero. */
 export function threeDigits(x: number): string {
+  return significant(x, 3);
+}
+
+/** The same with so many digits; whole numbers below 100000 keep theirs. */
+export function significant(x: number, digits: number): string {
   if (Number.isNaN(x)) return "nan";
   if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
   if (x === 0) return "0";
-  const power = Math.floor(Math.log10(Math.abs(Number(x.toPrecision(3)))));
-  const text =
-    power < -3 || power > 4
-      ? x.toExponential(2).replace(/\.?0*e\+?/, "e")
-      : x.toFixed(Math.max(0, 2 - power));
-  return text.replaceAll("-", "−");
+  const power = Math.floor(Math.log10(Math.abs(Number(x.toPrecision(digits)))));
+  if (power < -3 || power > 4) return exponential(x, digits);
+  return typeset(x.toFixed(Math.max(0, digits - 1 - power)));
 }
+
+/** The same in at most `room` characters: with two digits or one where three do not fit, "" where
+ * nothing does. There is room for a sign, so that 0.645 and −0.645 have as many digits. */
+export function fitting(x: number, room: number): string {
+  let fits = "";
+  for (const write of SHORTER) {
+    const text = write(x);
+    if (text.length + (x < 0 ? 0 : 1) <= room) return text;
+    if (!fits && text.length <= room) fits = text;
+  }
+  return fits;
+}
+
+const SHORTER: readonly ((x: number) => string)[] = [
+  threeDigits,
+  (x) => significant(x, 2),
+  (x) => significant(x, 1),
+  (x) => exponential(x, 1),
+];
+
+const exponential = (x: number, digits: number) =>
+  typeset(x.toExponential(digits - 1).replace("e+", "e"));
+
+const typeset = (text: string) => text.replaceAll("-", "−");
 
 /** Every digit, for hover text. */
 export function allDigits(x: number): string {
-  return String(x).replaceAll("-", "−");
+  return typeset(String(x));
 }

@@ -11,6 +11,7 @@ import { Kernel } from "./kernel";
 import { type Manager, modelOf, type WidgetModel } from "./models";
 import { copied, type Network, readNetwork, writeNetwork } from "./network";
 import { Sliders } from "./sliders";
+import { followUndoKeys } from "./undo-keys";
 
 const REST_MS = 60;
 
@@ -34,6 +35,8 @@ export class LiveLab {
   readonly history: History;
   readonly kernel: Kernel;
   readonly accounting: Accounting;
+  /** The elements that its views are drawn in. */
+  readonly places = new Set<Element>();
   network: Network;
   results: Results;
   private telling = false;
@@ -68,6 +71,7 @@ export class LiveLab {
     model.on("change:_aliases", () => {
       this.aliases.value = model.get("_aliases");
     });
+    followUndoKeys(this);
     const flush = () => this.send();
     window.addEventListener("pagehide", flush);
     signal.addEventListener("abort", () => {

@@ -1,6 +1,6 @@
 /** Matrices made from others or drawn at random: what the tools of a matrix of sliders do. */
 
-import { randomLcg, randomNormal, randomUniform } from "d3-random";
+import { randomInt, randomLcg, randomNormal, randomUniform } from "d3-random";
 import { EigenvalueDecomposition, Matrix, QrDecomposition } from "ml-matrix";
 
 /** A square or oblong matrix, row by row. */
@@ -24,6 +24,12 @@ export function uniform(count: number, bound: number, seed: number, salt: string
 /** Standard normal. */
 export function normal(count: number, seed: number, salt: string): Numbers {
   const draw = randomNormal.source(source(seed, salt))(0, 1);
+  return Float64Array.from({ length: count }, draw);
+}
+
+/** Whole numbers from 0 to below `most`, each as likely. */
+export function classes(count: number, most: number, seed: number, salt: string): Numbers {
+  const draw = randomInt.source(source(seed, salt))(most);
   return Float64Array.from({ length: count }, draw);
 }
 
@@ -76,8 +82,13 @@ export function transposed(numbers: Numbers, rows: number): Numbers {
   return numbers.map((_, at) => numbers[(at % rows) * columns + Math.floor(at / rows)]);
 }
 
-/** Nested lists as Python writes and reads them. */
-export function pythonList(numbers: Numbers, [rows, columns]: readonly number[]): string {
+/** Nested lists as Python writes and reads them; of whole numbers, such as classes, as int. */
+export function pythonList(
+  numbers: Numbers,
+  [rows, columns]: readonly number[],
+  whole = false,
+): string {
+  if (whole) return `[${numbers.join(", ")}]`;
   if (columns === undefined) return listed(numbers);
   const lists = Array.from({ length: rows }, (_, r) =>
     listed(numbers.subarray(r * columns, (r + 1) * columns)),

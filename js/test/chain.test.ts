@@ -318,13 +318,26 @@ describe("on the page", () => {
     page.live.selectCell(0, 2);
     await settle();
     expect(all("[data-term]")).toEqual([]);
-    expect(terms()).toContain("comes before step 3");
+    expect(terms()).toContain("There is no way, and so no term.");
     page.live.selectCell(2, 1);
     page.live.assign({ v: new Float64Array(6) });
     await settle();
     expect(product()).toBe(0);
     expect(all("[data-term]")).toEqual([]);
     expect(terms()).toMatch(/Each of its \d terms is exactly zero/);
+  });
+
+  test("the list has room for as many terms as there can be, whichever is chosen", async () => {
+    const [section] = all(".rw-chain-terms");
+    const lines = () => section.style.getPropertyValue("--rw-lines");
+    for (const cell of [0, 1, 2, 3, 4, 5, 6, 7, 8]) {
+      page.live.selectCell(Math.floor(cell / 3), cell % 3);
+      await settle();
+      expect([cell, lines()]).toEqual([cell, "4"]); // 2 × 2 ways from h₃ to h₁
+    }
+    all("[data-term] button")[0].click();
+    await settle();
+    expect(lines()).toBe("8"); // its factors are to be seen
   });
 
   test("each factor says what its deepest colour stands for", () => {

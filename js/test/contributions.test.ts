@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { programFromJson } from "../src/engine";
 import { Results } from "../src/engine/quantities";
 import { Contributions } from "../src/views/contributions";
-import { decadesOf, fitting, numbersOf, shade } from "../src/views/contributions-numbers";
+import { decadesOf, numbersOf, shade } from "../src/views/contributions-numbers";
 import { expectClose } from "./close";
 import { network, Page, settle } from "./page";
 import { VECTORS } from "./vectors";
@@ -46,35 +46,6 @@ for (const [file, cases] of Object.entries(VECTORS)) {
     expect(Math.abs(total - all)).toBeLessThanOrEqual(1e-10 * Math.max(whole.scale, 1));
   });
 }
-
-test.each([
-  [0.137, 5, "long", "0.137"],
-  [-0.137, 6, "long", "−0.137"],
-  [-0.137, 5, "long", "−0.14"],
-  [0.137, 8, "short", ".137"],
-  [0.0316, 6, "long", "0.0316"],
-  [-0.0316, 6, "long", "−0.032"],
-  [-0.00426, 7, "long", "−0.0043"],
-  [-0.00426, 6, "long", "−.0043"],
-  [-0.0316, 5, "short", "−.032"],
-  [-0.12, 4, "short", "−.12"],
-  [0.00603, 4, "short", ".006"],
-  [0.00603, 8, "long", "0.00603"],
-  [0.0003161, 8, "long", "3.16e−4"],
-  [1.5e-7, 6, "long", "1.5e−7"],
-  [6e-7, 4, "short", "6e−7"],
-  [-6.2e-7, 3, "long", ""],
-  [1e12, 7, "long", "1.00e12"],
-  [1e12, 4, "long", "1e12"],
-  [12.34, 4, "long", "12.3"],
-  [1234, 4, "long", "1234"],
-  [0.999996, 4, "long", "1.00"],
-  [0, 3, "long", "0"],
-  [Number.NaN, 3, "long", "nan"],
-  [Number.NEGATIVE_INFINITY, 3, "long", "−∞"],
-] as const)("%f in %i characters, %s, is %s", (x, room, form, text) => {
-  expect(fitting(x, room, form)).toBe(text);
-});
 
 test("what is not zero is seen, however small; decades span what there is", () => {
   expect(shade(0, 1, null)).toEqual({ sign: "0", depth: 0 });

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type Changes, programFromJson, refold } from "../src/engine";
 import { parseEntry, Results } from "../src/engine/quantities";
 import { walk } from "../src/engine/walk";
+import { introduces, isPreactivation, label, meaning } from "../src/views/graph-preactivation";
 import { tell } from "../src/views/graph-telling";
 import { VECTORS } from "./vectors";
 
@@ -210,4 +211,53 @@ test("a step without a loss has no backward pass", () => {
     t: 0,
   });
   expect(all.some((line) => line.startsWith("δ"))).toBe(false);
+});
+
+describe("the adjoint of a pre-activation, which no other panel names", () => {
+  const walked = (file: string, name: string) => {
+    const saved = VECTORS[file].find((one) => one.name === name);
+    const program = refold(programFromJson(saved?.program), { ...SMALL, readout: null });
+    return { program, all: walk(program, 0, 1) };
+  };
+
+  test("is introduced where the walk first computes it, and there alone", () => {
+    for (const [file, name] of [
+      ["rnn", "tanh, bias True"],
+      ["lstm", "bias False"],
+      ["gru", "reset after, bias False"],
+    ]) {
+      const { program, all } = walked(file, name);
+      const found = all.filter((one) => introduces(program, all, one));
+      expect(found).toHaveLength(1);
+      expect([found[0].phase, found[0].step]).toEqual(["backward", 1]);
+      expect(found[0].name).toMatch(/^a/);
+      expect(all.slice(0, all.indexOf(found[0])).some((one) => one.phase === "backward")).toBe(
+        true,
+      );
+    }
+  });
+
+  test("is told in a few words and, on hovering, in a sentence", () => {
+    const { program, all } = walked("rnn", "tanh, bias True");
+    const first = all.find((one) => introduces(program, all, one)) as (typeof all)[number];
+    expect(label(program, 1, first)).toBe("adjoint of the pre-activation a₂");
+    expect(meaning(program, 1, first)).toBe(
+      "δa₂ = ∂L₂/∂a₂ is the adjoint of a₂, the pre-activation: the sum that tanh is taken of; " +
+        "what step 2's use of each weight adds is read off it",
+    );
+    expect(meaning(program, 1, all[0])).toBe(
+      "a₁ is the pre-activation: the sum that tanh is taken of",
+    );
+  });
+
+  test("of gates in a stack is what each of them is taken of", () => {
+    const { program, all } = walked("lstm", "bias False");
+    const first = all.find((one) => introduces(program, all, one)) as (typeof all)[number];
+    expect(meaning(program, 1, first)).toContain("the sum that σ and tanh are taken of");
+  });
+
+  test("is none in a cell that has no activation", () => {
+    const { program, all } = walked("rnn", "identity, bias False");
+    expect(all.some((one) => isPreactivation(program, one))).toBe(false);
+  });
 });

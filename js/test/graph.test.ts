@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { programFromJson } from "../src/engine";
 import { Graph } from "../src/views/graph";
 import { makeScene } from "../src/views/graph-scene";
-import { fitted } from "../src/views/graph-text";
 import { Model, network, numbers, Page, PROGRAM, settle } from "./page";
 
 const AT_REST = 200;
@@ -137,8 +136,10 @@ describe("what is shown is said", () => {
     [...el.querySelectorAll("[data-row]")].map((row) => row.textContent).slice(0, -1);
   const pressed = () =>
     [...el.querySelectorAll("header [aria-pressed=true]")].map((one) => one.textContent);
-  const parts = () =>
-    el.querySelector<HTMLFieldSetElement>(".rw-graph-choice") as HTMLFieldSetElement;
+  const parts = () => {
+    const group = el.querySelector<HTMLElement>('[aria-label="part of the adjoint"]');
+    return [button("carried").disabled, group?.title];
+  };
 
   test("by the rows, in every lens", async () => {
     await show({ lens: "values" });
@@ -163,10 +164,38 @@ describe("what is shown is said", () => {
 
   test("by the parts, which only adjoints have", async () => {
     await show({ lens: "values" });
-    expect([parts().disabled, parts().title]).toEqual([true, "choose the lens adjoints first"]);
+    expect(parts()).toEqual([true, "choose the lens adjoints first"]);
     await press("adjoints");
-    expect([parts().disabled, parts().title]).toEqual([false, ""]);
+    expect(parts()).toEqual([false, ""]);
     expect(pressed()).toEqual(["total", "adjoints"]);
+  });
+
+  test("by the legend, which tells signs without colours", async () => {
+    await show();
+    const signs = el.querySelector(".rw-graph-signs");
+    expect(signs?.textContent).toMatch(/^− dashed \+ solid/);
+    expect(signs?.querySelectorAll("[data-sample]")).toHaveLength(2);
+  });
+
+  test("by a row of buttons that is one stop of the Tab key, walked with arrow keys", async () => {
+    await show();
+    const lenses = () =>
+      [...el.querySelectorAll<HTMLElement>('[aria-label="lens"] > button')].map((b) => b.tabIndex);
+    expect(lenses()).toEqual([-1, -1, 0]);
+    button("flow").focus();
+    for (const [key, name] of [
+      ["ArrowLeft", "adjoints"],
+      ["Home", "values"],
+      ["ArrowLeft", "values"],
+      ["ArrowRight", "adjoints"],
+    ]) {
+      const event = new KeyboardEvent("keydown", { key, bubbles: true });
+      await act(() => void document.activeElement?.dispatchEvent(event));
+      expect(document.activeElement).toBe(button(name));
+    }
+    expect([lenses(), pressed()]).toEqual([[-1, 0, -1], ["flow"]]);
+    await act(() => (document.activeElement as HTMLElement).blur());
+    expect(lenses()).toEqual([-1, -1, 0]);
   });
 
   test("by hovering, where a row's colours have a scale of their own", async () => {
@@ -277,6 +306,15 @@ describe("step-through", () => {
     await rest();
     expect(slider.getAttribute("aria-valuetext")).toBe(`operation ${slider.max} of ${slider.max}`);
     expect(line()).toMatch(/^backward: δh₀ = weight_hh_l0ᵀ δa₁ = \(/);
+    slider.value = "11"; // after 3 × (a, h, L), v and δh
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    await rest();
+    await press("one operation on");
+    expect(line()).toMatch(/^backward, adjoint of the pre-activation a₃: δa₃ = /);
+    expect(el.querySelector<HTMLElement>("[data-line]")?.title).toContain("δa₃ = ∂L₃/∂a₃ is");
+    slider.value = slider.max;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    await rest();
     // Its adjoints are of the loss step alone: those of a network with no other loss.
     const only = network({}, { ...PROGRAM, loss_steps: [2] });
     expect([0, 1, 2].flatMap((step) => group("h", step))).toEqual(
@@ -318,14 +356,4 @@ test("nothing listens once it is gone", async () => {
   render(null, el);
   await settle();
   expect(view.listeners).toEqual([]);
-});
-
-test("numbers are shortened to their room", () => {
-  expect(fitted(-0.031_62, 8)).toBe("−0.0316");
-  expect(fitted(-0.031_62, 6)).toBe("−0.032");
-  expect(fitted(-1.234e-12, 8)).toBe("−1.2e−12");
-  expect(fitted(-1.234e-12, 6)).toBe("−1e−12");
-  expect(fitted(1.5, 6)).toBe("1.50");
-  expect(fitted(123_456, 3)).toBe("1e5");
-  expect(fitted(123_456, 2)).toBe("");
 });

@@ -41,7 +41,7 @@ describe("a large leaf", () => {
 
   test("is cells that one slider serves", async () => {
     expect(el.querySelectorAll("td[data-at]").length).toBe(81);
-    expect(cell("weight_hh_l0[1,2]").textContent).toBe(".110");
+    expect(cell("weight_hh_l0[1,2]").textContent).toBe("0.110");
     expect(served().dataset["entry"]).toBe("weight_hh_l0[0,0]");
     cell("weight_hh_l0[1,2]").focus();
     await settle();

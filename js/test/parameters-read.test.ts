@@ -1,7 +1,7 @@
 /** What is typed and pasted, in all the forms in which people have matrices. */
 
 import { describe, expect, test } from "vitest";
-import { readClass, readMatrix, readNumber } from "../src/views/parameters-read";
+import { readClass, readClasses, readMatrix, readNumber } from "../src/views/parameters-read";
 
 test.each([
   ["0.5", 0.5],
@@ -105,6 +105,18 @@ describe("a matrix", () => {
   });
 
   test.each([
+    "[[1, 2], [3]]",
+    "[[1, 2], [3, 4]",
+    "[]",
+    "1 2 3 4 5",
+    "1",
+    "[1, 2, 3, 4]",
+    "[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]",
+  ])("%j says which shape is expected", (text) => {
+    expect(readMatrix(text, [2, 2])).toEqual({ error: expect.stringContaining("(2, 2)") });
+  });
+
+  test.each([
     ["", "nothing was pasted"],
     ["[[1, 2], [3]]", "row 0 has 2 numbers, row 1 has 1"],
     ["1 2\n3 x", "“x” is not a number (row 1)"],
@@ -117,5 +129,24 @@ describe("a matrix", () => {
     ["[[1, 2], oops, [3, 4]]", "“oops”"],
   ])("%j is refused", (text, error) => {
     expect(readMatrix(text, [2, 2])).toEqual({ error: expect.stringContaining(error) });
+  });
+});
+
+describe("pasted classes", () => {
+  test("are whole numbers below their count, in any form that numbers have", () => {
+    const is = Float64Array.of(0, 2, 1);
+    for (const text of ["[0, 2, 1]", "0 2 1", "tensor([0, 2, 1])", "0\n2\n1", "[0., 2., 1.]"]) {
+      expect(readClasses(text, [3], 3)).toEqual({ is });
+    }
+  });
+
+  test.each([
+    ["[0, 3, 1]", "“3” is no class; expected a whole number from 0 to 2"],
+    ["[0, -1, 1]", "“-1” is no class"],
+    ["[0, 0.5, 1]", "“0.5” is no class"],
+    ["[0, 1]", "expected the shape (3,), but (2,) was pasted"],
+    ["", "nothing was pasted"],
+  ])("%j is refused", (text, error) => {
+    expect(readClasses(text, [3], 3)).toEqual({ error: expect.stringContaining(error) });
   });
 });

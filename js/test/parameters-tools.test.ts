@@ -103,7 +103,14 @@ describe("a matrix", () => {
 
   test("that is not made of square blocks has no tools for them", async () => {
     const names = [...(await tools("x")).querySelectorAll("button")].map((one) => one.textContent);
-    expect(names).toEqual(["zero", "randomise", "next seed", "paste as x", "copy as Python list"]);
+    expect(names).toEqual([
+      "reset",
+      "zero",
+      "randomise",
+      "next seed",
+      "paste as x",
+      "copy as Python list",
+    ]);
   });
 });
 
@@ -198,5 +205,75 @@ describe("the spectral radius", () => {
     await act(box, "zero");
     expect(range(box).disabled).toBe(true);
     expect(radius(box)).toContain("radius is 0");
+  });
+});
+
+test("a leaf goes back to where it began, or a gate of it alone", async () => {
+  const box = await tools("weight_hh_l0");
+  await act(box, "zero");
+  await choose(box, 1);
+  await act(box, "reset");
+  const first = LSTM.values["weight_hh_l0"];
+  expect(gate(1)).toEqual(first.slice(H * H, 2 * H * H));
+  expect(gate(0).every((x) => x === 0)).toBe(true);
+  await choose(box, -1);
+  await act(box, "reset");
+  expect(values("weight_hh_l0")).toEqual(first);
+});
+
+describe("targets that are classes", () => {
+  const found = VECTORS["losses"].find(
+    ({ program }) => "loss" in program && program.loss === "cross_entropy",
+  ) as (typeof VECTORS)[string][number];
+  const { length: steps } = found.values["target"];
+  let box: HTMLElement;
+
+  beforeEach(async () => {
+    page.lab.set("_network", json(found));
+    await settle();
+    box = await tools("target");
+  });
+
+  test("are drawn from a seed, and go back to where they began", async () => {
+    const most = page.live.network.program.outputSize;
+    const seen = new Set<number>();
+    const before = values("target");
+    for (let n = 0; n < 20; n++) {
+      await act(box, "next seed");
+      for (const one of values("target")) seen.add(one);
+    }
+    expect([...seen].sort()).toEqual([...Array(most).keys()]);
+    const drawn = values("target");
+    await act(box, "randomise");
+    expect(values("target")).toEqual(drawn);
+    expect(said(box)).toBe("classes, each as likely, seed 20");
+    await act(box, "reset");
+    expect(values("target")).toEqual(before);
+  });
+
+  test("are pasted if they are classes, and copied as int", async () => {
+    const before = values("target");
+    await write(area(box), `[${Array(steps).fill(99).join(", ")}]`);
+    await act(box, "paste as target");
+    expect(box.querySelector("[role=alert]")?.textContent).toContain("“99” is no class");
+    expect(values("target")).toEqual(before);
+    await write(area(box), Array(steps).fill(1).join(" "));
+    await act(box, "paste as target");
+    expect(values("target")).toEqual(Array(steps).fill(1));
+    const writeText = vi.fn(async (_: string) => {});
+    vi.stubGlobal("navigator", { clipboard: { writeText } });
+    await act(box, "copy as Python list");
+    expect(writeText.mock.calls[0][0]).toBe(`[${Array(steps).fill(1).join(", ")}]`);
+  });
+
+  test("have no tools that make other numbers of them", () => {
+    const names = [...box.querySelectorAll("button")].map((one) => one.textContent);
+    expect(names).toEqual([
+      "reset",
+      "randomise",
+      "next seed",
+      "paste as target",
+      "copy as Python list",
+    ]);
   });
 });

@@ -1,7 +1,8 @@
 // @vitest-environment happy-dom
 /** The toolbar: choosing, stepping downhill, undoing; what it refuses it says. */
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { notable } from "../src/views/toolbar-notable";
 import { network, numbers, Page, PROGRAM, settle, value } from "./page";
 
 let page: Page;
@@ -51,7 +52,8 @@ async function choose(label: string, chosen: string): Promise<void> {
 }
 
 async function press(text: string): Promise<void> {
-  const button = [...el.querySelectorAll("button")].find((b) => b.textContent?.includes(text));
+  const name = (b: Element) => b.getAttribute("aria-label") ?? b.textContent;
+  const button = [...el.querySelectorAll("button")].find((b) => name(b)?.includes(text));
   button?.click();
   await settle();
 }
@@ -139,4 +141,85 @@ test("the loss is the network's, and a step downhill takes that of another netwo
   await press("gradient-descent");
   const gradient = numbers("gradient[weight_hh_l0]", turned);
   expect(weights()).toEqual([1, 2, 3, 4].map((w, i) => w - 0.1 * gradient[i]));
+});
+
+describe("what is folded away", () => {
+  const more = () => el.querySelector(".rw-others") as HTMLButtonElement;
+  const told = () => more().querySelector("span")?.textContent;
+  const folded = ["bias", "inputs", "layers", "direction", "readout", "loss at", "truncate"];
+  const isHidden = (label: string) => choice(label).closest("[hidden]") !== null;
+
+  test("is opened by a button that says so; what is used every day is not folded", async () => {
+    expect(folded.filter(isHidden)).toEqual(folded);
+    expect(["preset", "cell", "units", "steps", "loss"].filter(isHidden)).toEqual([]);
+    expect(more().getAttribute("aria-expanded")).toBe("false");
+    more().click();
+    await settle();
+    expect(folded.filter(isHidden)).toEqual([]);
+    expect(more().getAttribute("aria-expanded")).toBe("true");
+    const row = document.getElementById(more().getAttribute("aria-controls") as string);
+    expect(row?.contains(choice("layers"))).toBe(true);
+    await choose("layers", "2");
+    expect(isHidden("layers")).toBe(false);
+  });
+
+  test("is told wherever it is not the default", async () => {
+    expect(told()).toBe("2 inputs");
+    const steps: [string, string, string][] = [
+      ["inputs", "1", "1 input"],
+      ["layers", "2", "1 input · 2 layers"],
+      ["direction", "both", "1 input · 2 layers · both directions"],
+      ["readout", "3", "1 input · 2 layers · both directions · readout of 3"],
+      ["layers", "1", "1 input · both directions · readout of 3"],
+      ["direction", "forward", "1 input · readout of 3"],
+      ["readout", "0", "1 input"],
+      ["loss at", "last", "1 input · loss at the last step"],
+      ["loss at", "all", "1 input"],
+      ["truncate", "window", "1 input · window of 2"],
+      ["truncate", "chunk", "1 input · chunks of 2"],
+      ["truncate", "off", "1 input"],
+    ];
+    for (const [label, option, expected] of steps) {
+      await choose(label, option);
+      expect(told()).toBe(expected);
+    }
+    const rate = el.querySelector("input") as HTMLInputElement;
+    rate.value = "0.5";
+    rate.dispatchEvent(new Event("input"));
+    await settle();
+    expect(told()).toBe("1 input · rate 0.5");
+  });
+
+  test("of a few loss steps is each, of many how many", () => {
+    const program = (lossSteps: number[]) => ({
+      ...page.live.network.program,
+      seqLen: 6,
+      lossSteps,
+    });
+    const none = { cells: [], presets: [] };
+    const last = (lossSteps: number[]) => notable(program(lossSteps), none, "0.1").at(-1);
+    expect(last([0, 2])).toBe("loss at t = 1, 3");
+    expect(last([0, 1, 2, 3])).toBe("loss at 4 of 6 steps");
+    expect(last([5])).toBe("loss at the last step");
+    expect(last([0, 1, 2, 3, 4, 5])).toBe("2 inputs");
+  });
+
+  test("of the bias is how many there are", () => {
+    const { program } = page.live.network;
+    const { cell } = program;
+    const other = { ...cell, name: "other" };
+    const none = { ...cell, name: "none" };
+    const cells = [{ label: "one of three", templates: { two: cell, one: other, none } }];
+    const first = (now: typeof cell) =>
+      notable({ ...program, cell: now }, { cells, presets: [] }, "0.1")[0];
+    expect([cell, other, none].map(first)).toEqual(["2 inputs", "one bias", "no bias"]);
+  });
+});
+
+test("undo and redo keep the focus when there is nothing left to do", async () => {
+  const [undo] = [...el.querySelectorAll("button")].filter((b) => b.textContent?.includes("undo"));
+  expect([undo.getAttribute("aria-disabled"), undo.disabled]).toEqual(["true", false]);
+  page.live.move("weight_hh_l0", 0, 7);
+  await settle();
+  expect(undo.getAttribute("aria-disabled")).toBe("false");
 });

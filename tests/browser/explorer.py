@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,12 @@ from playwright.sync_api import Locator, Page, expect
 from rnn_widgets.core.ops import Array
 from rnn_widgets.network import Network
 from tests.interop.unrolled import Unrolled
+
+from .conftest import OpenNotebook
+
+ENTRY = "weight_hh_l0[0,1]"
+SETUP = "import rnn_widgets as rw\nexplorer = rw.explore({})\nexplorer"
+Opener = Callable[..., OpenNotebook]
 
 # The cells of the toolbar by the names that the independent torch code knows them by.
 CELLS = {
@@ -53,12 +60,24 @@ class OnPage:
         return self.root.locator(f'[data-panel="{name}"]')
 
     def choose(self, label: str, option: str) -> None:
-        """Choose in the toolbar."""
-        self.root.locator(f'[data-choice="{label}"]').select_option(label=option)
+        """Choose in the toolbar, in what is folded away too."""
+        choice = self.root.locator(f'[data-choice="{label}"]')
+        if not choice.is_visible():
+            self.more().click()
+        choice.select_option(label=option)
+
+    def more(self) -> Locator:
+        """The toolbar's button that unfolds the other settings."""
+        return self.panel("toolbar").get_by_role("button", name="more settings")
 
     def slider(self, entry: str) -> Locator:
         """The slider of an entry in the matrices."""
         return self.panel("parameters").get_by_role("slider", name=entry, exact=True)
+
+    def value(self, entry: str) -> float:
+        """The number of an entry in the matrices, all its digits."""
+        card = self.panel("parameters").locator(f'.rw-card[data-entry="{entry}"]')
+        return float(card.get_attribute("data-value") or "nan")
 
     def cell(self, t: int, k: int) -> Locator:
         """A cell of the contributions map."""
@@ -80,6 +99,14 @@ class OnPage:
         """Choose a lens of the graph, and wait until its numbers are written."""
         self.panel("graph").get_by_role("button", name=name, exact=True).click()
         self.page.wait_for_timeout(400)  # numbers for readers are written when the hand rests
+
+
+def opened(open_lab: Opener, name: str, net: str = "") -> tuple[OpenNotebook, OnPage]:
+    """An explorer in a notebook of JupyterLab, once its map is drawn."""
+    notebook = open_lab(f"{name}.ipynb", SETUP.format(net))
+    on_page = OnPage(notebook.page)
+    expect(on_page.panel("contributions").get_by_role("grid")).to_be_visible()
+    return notebook, on_page
 
 
 def truth(net: Network, kind: str, entry: str) -> Array:

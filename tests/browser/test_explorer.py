@@ -12,25 +12,15 @@ from rnn_widgets.network import Network
 from rnn_widgets.presets import PRESETS
 
 from .conftest import OpenNotebook, Server, watch_errors
-from .explorer import CELLS, Adjoints, OnPage, truth
+from .explorer import CELLS, ENTRY, SETUP, Adjoints, OnPage, Opener, opened, truth
 
-ENTRY = "weight_hh_l0[0,1]"
-SETUP = "import rnn_widgets as rw\nexplorer = rw.explore({})\nexplorer"
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
-Opener = Callable[..., OpenNotebook]
 SKIP = PRESETS["GRU skip"]
 FEW = ["toolbar", "graph", "parameters", "contributions"]
 
 
 def python_net(notebook: OpenNotebook) -> Network:
     return Network.from_json(notebook.python("explorer.net.to_json()"))
-
-
-def opened(open_lab: Opener, name: str, net: str = "") -> tuple[OpenNotebook, OnPage]:
-    notebook = open_lab(f"{name}.ipynb", SETUP.format(net))
-    on_page = OnPage(notebook.page)
-    expect(on_page.panel("contributions").get_by_role("grid")).to_be_visible()
-    return notebook, on_page
 
 
 def agree(notebook: OpenNotebook, on_page: OnPage, kind: str, entry: str = ENTRY) -> Network:
@@ -329,9 +319,17 @@ def test_nothing_jumps(open_lab: Opener) -> None:
     steady("a step downhill")
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_no_violation(open_lab: Opener, theme: str) -> None:
-    notebook, on_page = opened(open_lab, "axe", "rw.lstm(2, 3, 6)")
+@pytest.mark.parametrize(
+    ("theme", "net"),
+    [
+        ("JupyterLab Light", "rw.lstm(2, 3, 6)"),
+        ("JupyterLab Dark", "rw.lstm(2, 3, 6)"),
+        ("JupyterLab Light", "rw.lstm(2, 16, 32)"),
+    ],
+)
+def test_axe_finds_no_violation(open_lab: Opener, theme: str, net: str) -> None:
+    notebook, on_page = opened(open_lab, "axe", net)
+    on_page.more().click()
     notebook.page.evaluate(
         "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
     )

@@ -3,7 +3,7 @@
 
 import { useRef } from "preact/hooks";
 import type { Account } from "../accounting";
-import { allDigits, threeDigits } from "../format";
+import { allDigits, significant, threeDigits } from "../format";
 import type { KernelState } from "../kernel";
 import type { LiveLab } from "../live";
 
@@ -118,9 +118,8 @@ function verdictText(judged: Judged, scale: number): string {
   const [difference, tolerance] = judged;
   const size = Math.abs(difference);
   if (!Number.isFinite(size) || !Number.isFinite(tolerance)) return "not comparable";
-  const part = Number((size / scale).toPrecision(1));
-  const by =
-    scale < LARGE || size === 0 ? threeDigits(size) : `${threeDigits(part)} of the largest`;
+  const part = significant(size / scale, 1);
+  const by = scale < LARGE || size === 0 ? threeDigits(size) : `${part} of the largest`;
   return `differs by ${by} ${size <= tolerance ? "✓" : "✗"}`;
 }
 

@@ -4,10 +4,9 @@
 import { type Signal, useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { allDigits, threeDigits } from "../format";
+import { allDigits, fitting, threeDigits } from "../format";
 import { type Factor, WHOLE } from "./chain-factors";
 import { extent, type Measure } from "./chain-fit";
-import { fitting } from "./contributions-numbers";
 import { strength, tint } from "./kit";
 
 /** Which number of which factor is pointed at. */

@@ -3,10 +3,10 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Terms, terms } from "../engine/paths";
 import { parseEntry } from "../engine/quantities";
-import { allDigits, threeDigits } from "../format";
+import { allDigits, fitting, threeDigits } from "../format";
 import type { LiveLab } from "../live";
 import type { ChainRule } from "./chain-factors";
-import { fitting } from "./contributions-numbers";
+import { mostTerms } from "./chain-most";
 import { limitOf, tint } from "./kit";
 
 const TOP = 8;
@@ -50,20 +50,25 @@ function useRanked(lab: LiveLab, { leaf, entry, cell: { t, k }, total }: ChainRu
 interface RankedTermsProps {
   readonly lab: LiveLab;
   readonly rule: ChainRule;
-  /** Why there is nothing, if there is nothing whatever the numbers are. */
-  readonly reason: string | null;
 }
 
-export function RankedTerms({ lab, rule, reason }: RankedTermsProps) {
+export function RankedTerms({ lab, rule }: RankedTermsProps) {
   const { ranked, waits } = useRanked(lab, rule);
   const [open, setOpen] = useState(-1);
   const { terms: found, remainder, count, gross } = ranked;
-  const why = reason ?? (gross === 0 ? zeroText(count) : null);
+  const why = rule.nothing || gross === 0 ? zeroText(count) : null; // one line, as short as a term
+  // Of what is opened the factors need room; how much of it does not depend on the selection.
+  const lines = open < 0 ? Math.max(1, mostTerms(lab.results.trace, TOP)) : TOP;
   const list = why === null ? found : [];
   const limit = limitOf([...list.map(({ value }) => value), remainder]);
   const others = count - BigInt(list.length);
   return (
-    <section class="rw-chain-terms" aria-busy={waits} aria-label="chain-rule terms">
+    <section
+      class="rw-chain-terms"
+      aria-busy={waits}
+      aria-label="chain-rule terms"
+      style={{ "--rw-lines": lines }}
+    >
       <h4 title="a term is one path through the network: the product of the local derivatives along it">
         its terms, largest first
       </h4>
@@ -160,7 +165,7 @@ function othersText(listed: number, others: bigint): string {
 }
 
 function zeroText(count: bigint): string {
-  if (count === 0n) return "No path leads from this loss to this use of the parameter.";
+  if (count === 0n) return "There is no way, and so no term.";
   const all = count === 1n ? "Its one term is" : `Each of its ${countText(count)} terms is`;
   return `${all} exactly zero.`;
 }

@@ -6,13 +6,13 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { LiveLab } from "../live";
 import { Accounting } from "./accounting";
+import { Buttons } from "./buttons";
 import { type ChainRule, chainRule, type Factor, WHOLE } from "./chain-factors";
 import { shownEnds, sizeOf, unitFor } from "./chain-fit";
 import { Formula, nothingText, SymbolOf } from "./chain-formula";
 import { Matrix, numberText, type Pointed } from "./chain-matrix";
 import { RankedTerms } from "./chain-terms";
 import { overflowText } from "./contributions-overflow";
-import { Switch } from "./contributions-switch";
 import { useWidth } from "./contributions-width";
 import { limitOf, Panel } from "./kit";
 
@@ -37,7 +37,7 @@ export function Chain({ lab }: { lab: LiveLab; view: AnyModel }) {
         parts.length > 0 && (
           <>
             <span>J</span>
-            <Switch
+            <Buttons
               name="which part of each Jacobian is shown"
               value={part}
               choices={parts.map((name) => [name, PARTS[name] ?? name, partTitle(name)] as const)}
@@ -50,7 +50,7 @@ export function Chain({ lab }: { lab: LiveLab; view: AnyModel }) {
       <Formula rule={rule} program={program} />
       <Product rule={rule} lab={lab} />
       <div class="rw-chain-below">
-        <RankedTerms lab={lab} rule={rule} reason={rule.nothing && nothingText(rule, program)} />
+        <RankedTerms lab={lab} rule={rule} />
         <Accounting lab={lab} />
       </div>
     </Panel>

@@ -2,9 +2,9 @@
  * shown already is not written again, and hover text is made when somebody asks for it. */
 
 import type { Nothing } from "../engine/factors";
-import { allDigits } from "../format";
+import { allDigits, fitting } from "../format";
 import type { Cell } from "../live";
-import { type Form, fitting, type Numbers, shade } from "./contributions-numbers";
+import { type Numbers, shade } from "./contributions-numbers";
 
 export interface Picture {
   readonly numbers: Numbers;
@@ -16,8 +16,6 @@ export interface Picture {
   readonly sumLimit: number;
   /** How many characters a cell has room for; 0 for colours only. */
   readonly room: number;
-  /** How all numbers of the map are written, cells and sums alike. */
-  readonly form: Form;
   /** The same of the sums over t, which stand upright where cells are narrow. */
   readonly sumRoom: number;
   readonly selected: Cell;
@@ -98,21 +96,21 @@ export class Grid {
   }
 
   draw(picture: Picture): void {
-    const { numbers, reasons, limit, sumLimit, decades, room, sumRoom, form, selected } = picture;
+    const { numbers, reasons, limit, sumLimit, decades, room, sumRoom, selected } = picture;
     const before = this.picture?.selected;
     this.picture = picture;
     this.cells.forEach((spot, i) => {
       const x = numbers.cells[i];
       const reason = reasons[i];
       spot.number(x, limit, decades);
-      spot.text(room && !reason ? fitting(x, room, form) : "");
+      spot.text(room && !reason ? fitting(x, room) : "");
       spot.state(reason ?? (x === 0 ? "zero" : ""));
     });
     for (const spot of this.sums) {
       const [over, at] = (spot.el.dataset["sum"] as string).split(",");
       const x = this.sumOf(over, Number(at));
       spot.number(x, sumLimit, decades);
-      spot.text(fitting(x, over === "source" ? sumRoom : SUM_ROOM, form));
+      spot.text(fitting(x, over === "source" ? sumRoom : SUM_ROOM));
       spot.state(x === 0 ? "zero" : "");
     }
     if (before?.t !== selected.t || before?.k !== selected.k) this.select(selected);

@@ -68,34 +68,3 @@ export function shade(x: number, limit: number, decades: number | null) {
   const sign = !Number.isFinite(x) ? "nan" : x > 0 ? "+" : x < 0 ? "−" : "0";
   return { sign, depth: x === 0 ? 0 : Math.round(100 * (LEAST + (1 - LEAST) * (depth || 0))) };
 }
-
-/** How a number is written: "0.137", or ".137" to save room. */
-export type Form = "long" | "short";
-
-/**
- * A number in at most `room` characters: three significant digits where they fit, else two; only
- * then, or where it is asked for, without the zero before the point. "" where not even one fits.
- */
-export function fitting(x: number, room: number, form: Form = "long"): string {
-  const texts = [3, 2, 1].map((digits) => written(x, digits));
-  const short = texts.map((text) => text.replace(/^(−?)0\./, "$1."));
-  const tried = form === "long" ? [...texts.slice(0, 2), ...short] : short;
-  return tried.find((text) => text.length <= room) ?? "";
-}
-
-function written(x: number, digits: number): string {
-  if (Number.isNaN(x)) return "nan";
-  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-  if (x === 0) return "0";
-  const [mantissa, exponent] = Math.abs(x)
-    .toExponential(digits - 1)
-    .split("e");
-  const power = Number(exponent);
-  const fixed =
-    power < digits
-      ? Number(`${mantissa}e${power}`).toFixed(digits - 1 - power)
-      : Math.abs(x).toFixed(0);
-  const scientific = `${mantissa}e${power}`;
-  const text = power > 4 || power < -3 ? scientific : fixed;
-  return (x < 0 ? "−" : "") + text.replaceAll("-", "−");
-}

@@ -6,10 +6,10 @@ import { ways } from "../engine/factors";
 import { parseEntry } from "../engine/quantities";
 import { threeDigits } from "../format";
 import type { LiveLab } from "../live";
+import { Buttons } from "./buttons";
 import { cellOf, Grid, SUM_ROOM } from "./contributions-grid";
-import { decadesOf, type Form, numbersOf, type Whole } from "./contributions-numbers";
+import { decadesOf, numbersOf, type Whole } from "./contributions-numbers";
 import { overflowText } from "./contributions-overflow";
-import { Switch } from "./contributions-switch";
 import { useWidth } from "./contributions-width";
 import { limitOf, Panel } from "./kit";
 
@@ -60,7 +60,7 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
       }
       tools={
         <>
-          <Switch name="of what" value={whole} choices={WHOLES} choose={setWhole} />
+          <Buttons name="of what" value={whole} choices={WHOLES} choose={setWhole} />
           <label>
             colours{" "}
             <select
@@ -224,12 +224,10 @@ function sizes(width: number, T: number) {
   const h = Math.min(30, Math.max(12, Math.floor(440 / T)));
   const small = w < 52;
   const fits = Math.floor(small ? (w - 8) / 5.9 : (w - 10) / 6.4);
-  // Four characters would show 2e−5 and not −2e−5, five would show 0.137 and not −0.137.
-  const room = fits < 5 || h < 14 ? 0 : fits;
-  const form: Form = room === 5 ? "short" : "long";
+  const room = fits < 5 || h < 14 ? 0 : fits; // four characters would show 2e−5 and not −2e−5
   const upright = w < 46;
   const sumRoom = w < 10 ? 0 : upright ? SUM_ROOM : room;
-  return { w, h, small, room, sumRoom, form, upright };
+  return { w, h, small, room, sumRoom, upright };
 }
 
 /** The grid without its numbers, which `Grid` writes. */

@@ -1,10 +1,14 @@
 /** What colours and widths mean, and up to which number. */
 
 import { threeDigits } from "../format";
+import { Buttons } from "./buttons";
 import type { GraphState, Lens } from "./graph-state";
 import type { Scale } from "./kit";
 
-const SCALES: readonly Scale[] = ["linear", "log"];
+const SCALES: readonly (readonly [Scale, string, string])[] = [
+  ["linear", "linear", "colour and width in proportion"],
+  ["log", "log", "colour and width by the power of ten, six decades"],
+];
 
 const EDGE: Readonly<Record<Lens, string>> = {
   values: "J[i, j] · s[j]",
@@ -30,10 +34,13 @@ export function Legend({ state }: { state: GraphState }) {
       <span title={`colours of units and edges reach their full depth at ±${most}`}>
         <b>−{most}</b>
         <i class={`rw-graph-ramp rw-graph-${scale}`} />
-        <b>+{most}</b>
+        <b>{most}</b>
       </span>
-      <span class="rw-graph-signs">
-        blue −, orange +
+      <span
+        class="rw-graph-signs"
+        title="negative is blue, positive orange; negative edges are dashed, positive ones solid"
+      >
+        <Sample sign="negative" />− dashed <Sample sign="positive" />+ solid
         <span
           class="rw-graph-own"
           title="seed, loss, target, output and input are each coloured by their own largest number"
@@ -43,32 +50,25 @@ export function Legend({ state }: { state: GraphState }) {
         </span>
       </span>
       <span title={EDGE_TITLE[lens]}>
-        <svg width="30" height="10" aria-hidden="true">
-          <path d="M0 5 L30 1 L30 9 Z" />
-        </svg>
         {noEdges ? "no edges: nothing through time" : `edge width: ${EDGE[lens]}`}
       </span>
-      <fieldset>
-        <legend>colour scale</legend>
-        {SCALES.map((one) => (
-          <button
-            key={one}
-            type="button"
-            aria-pressed={scale === one}
-            data-lm-suppress-shortcuts="true"
-            title={
-              one === "log"
-                ? "colour and width by the power of ten, six decades"
-                : "colour and width in proportion"
-            }
-            onClick={() => {
-              state.scale.value = one;
-            }}
-          >
-            {one}
-          </button>
-        ))}
-      </fieldset>
+      <Buttons
+        name="colour scale"
+        value={scale}
+        choices={SCALES}
+        choose={(one) => {
+          state.scale.value = one;
+        }}
+      />
     </div>
+  );
+}
+
+/** An edge of either sign. */
+function Sample({ sign }: { sign: "negative" | "positive" }) {
+  return (
+    <svg width="26" height="8" aria-hidden="true" data-sample={sign}>
+      <path d="M0 4 H26" />
+    </svg>
   );
 }

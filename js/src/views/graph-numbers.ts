@@ -3,9 +3,9 @@
 import { Flow } from "../engine/flow";
 import { nodeValues, outputs, stateValues } from "../engine/forward";
 import { StateJacobians } from "../engine/jacobians";
+import { norm } from "../engine/norms";
 import { planOf } from "../engine/plan";
 import type { Program } from "../engine/program";
-import { norm } from "../engine/norms";
 import type { Results } from "../engine/quantities";
 import { adjoints } from "../engine/sweep";
 import { done, type Operation } from "../engine/walk";

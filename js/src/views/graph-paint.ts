@@ -1,5 +1,6 @@
 /** Draws a picture on a canvas: edges first, then the cells and units, then the numbers. */
 
+import { fitting } from "../format";
 import type { Lit, Spot } from "./graph-lit";
 import type { Numbers, Picture } from "./graph-numbers";
 import {
@@ -12,11 +13,11 @@ import {
   type Scene,
   stepsOf,
 } from "./graph-scene";
-import { fitted } from "./graph-text";
 import { type Scale, strength } from "./kit";
 
 const THICKEST = 7;
 const THINNEST = 0.5;
+const DASHED = 1; // a thinner edge is too faint for dashes to be told, and dashes cost time
 const DEPTHS = 32; // shades of either colour
 const FAINT = 0.05; // in little room, smaller parts of the largest have no number
 const FRAMED = 9; // smaller cells share one frame
@@ -143,10 +144,15 @@ export class Painter {
     ctx.lineWidth = 0.6;
     ctx.stroke(structure);
     for (const [bucket, path] of [...buckets].sort(([a], [b]) => a - b)) {
+      const width = Math.floor(bucket / 2) / 2;
       ctx.strokeStyle = palette.strokes[bucket % 2];
-      ctx.lineWidth = Math.floor(bucket / 2) / 2;
+      ctx.lineWidth = width;
+      // Negative edges are told from positive ones without their colour.
+      const dashed = bucket % 2 === 0 && width >= DASHED;
+      ctx.setLineDash(dashed ? [6 + 1.5 * width, 4 + width] : []);
       ctx.stroke(path);
     }
+    ctx.setLineDash([]);
   }
 
   /** The copy of the entry in focus at its source step. */
@@ -157,14 +163,16 @@ export class Painter {
     const from = lit.enters.from && this.spot(lit.enters.from);
     if (!to) return;
     ctx.strokeStyle = palette.accent;
-    ctx.lineWidth = 1.5;
-    ctx.setLineDash([4, 3]);
+    ctx.lineWidth = 2;
+    ctx.lineCap = "round";
+    ctx.setLineDash([0, 5]); // dots
     ctx.beginPath();
     if (from) {
       ctx.moveTo(...from);
       ctx.lineTo(...to);
     } else ctx.arc(...to, this.scene.radius + 4, 0, 2 * Math.PI);
     ctx.stroke();
+    ctx.lineCap = "butt";
     ctx.setLineDash([]);
   }
 
@@ -281,11 +289,10 @@ export class Painter {
       else if (!units) {
         ctx.textAlign = "center";
         ctx.fillStyle = colored ? palette.text : palette.quiet;
-        const whole = row.id === "target" && Number.isInteger(numbers[i]);
-        const text = whole ? String(numbers[i]) : fitted(numbers[i], characters);
+        const text = row.classes ? String(numbers[i]) : fitting(numbers[i], characters);
         ctx.fillText(text, x, y + 0.5);
       } else if (row.characters || strength(numbers[i], limit) > FAINT) {
-        const text = fitted(numbers[i], characters);
+        const text = fitting(numbers[i], characters);
         this.number(text, x + radius + 4, y - row.cellHeight * 0.27, "left", palette.text);
       }
     }
@@ -299,7 +306,7 @@ export class Painter {
     if (row.characters) {
       ctx.textAlign = "center";
       ctx.fillStyle = palette.text;
-      ctx.fillText(fitted(x, row.characters), middle, y);
+      ctx.fillText(fitting(x, row.characters), middle, y);
       return;
     }
     // A bar, where there is no room for a number.

@@ -15,6 +15,8 @@ export interface Row {
   readonly size: number;
   /** Whether it also stands in the column of the initial state. */
   readonly initial: boolean;
+  /** Whether its numbers are classes, which have no digits after the point. */
+  readonly classes?: boolean;
   /** Of a node of the drawn block, its index; −1 for what is outside. */
   readonly node: number;
 }
@@ -47,7 +49,7 @@ export interface Scene {
 export const GUTTER = 84;
 const NARROWEST = 18;
 const CHARACTER = 5.9; // of the 10 px type
-const GAP = 7;
+const GAP = 5;
 const BESIDE = 74; // from the middle of a unit to the end of the number beside it
 const WIDEST = 360; // so that three steps fill a wide panel
 const NUMBERED = 56; // narrower columns have no numbers beside units
@@ -62,8 +64,10 @@ export function rowsOf(program: Program, block: number): Row[] {
     { ...outside, id: "L", label: "loss L", title: "loss term L_t of the step", size: 1 },
   ];
   if (program.leaves["target"]) {
-    const size = program.loss === "cross_entropy" ? 1 : O;
-    rows.push({ ...outside, id: "target", label: "target", title: "target of the step", size });
+    const classes = program.loss === "cross_entropy";
+    const size = classes ? 1 : O;
+    const title = `target of the step${classes ? ": its true class" : ""}`;
+    rows.push({ ...outside, id: "target", label: "target", title, size, classes });
   }
   if (program.readout !== null) {
     rows.push({
@@ -114,16 +118,16 @@ export function makeScene(program: Program, block: number, width: number): Scene
   const margin = widest < NUMBERED ? 0 : Math.max(0, BESIDE - widest / 2);
   const pitch = Math.max(Math.min(widest, (room - initial - margin) / steps), NARROWEST);
   const H = program.hiddenSize;
-  const unit = H <= 4 ? 32 : H <= 8 ? 22 : 15;
+  const unit = H <= 4 ? 28 : H <= 8 ? 22 : 15;
   const radius = Math.min(unit * 0.4, pitch * 0.26, 12);
   const rows: Placed[] = [];
-  let y = 8;
+  let y = 4;
   for (const row of rowsOf(program, block)) {
     if (row.kind === "units" && rows.at(-1)?.kind !== "units") y += 8;
     const grid = row.kind === "units" ? unitGrid(unit, pitch, radius) : cellGrid(row, pitch);
     const height = Math.ceil(row.size / grid.columns) * grid.cellHeight;
     rows.push({ ...row, ...grid, y, height });
-    y += height + (row.kind === "units" ? 12 : GAP);
+    y += height + (row.kind === "units" ? 8 : GAP);
   }
   const { reverse } = program.blocks[block];
   return {
@@ -158,7 +162,7 @@ function cellGrid({ size, kind }: Row, pitch: number) {
   const wide = Math.min(54, room / size);
   const characters = enough(wide - 6);
   if (kind === "cells" && characters) {
-    return { columns: size, cellWidth: wide, cellHeight: 20, characters, tight: 0 };
+    return { columns: size, cellWidth: wide, cellHeight: 19, characters, tight: 0 };
   }
   const columns = room / size >= 5 ? size : Math.ceil(Math.sqrt(size));
   const side = Math.min(11, room / columns);

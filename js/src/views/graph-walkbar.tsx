@@ -1,5 +1,6 @@
 /** Step-through: one operation at a time, forward and then backward. */
 
+import { introduces, isPreactivation, label, meaning } from "./graph-preactivation";
 import { remark } from "./graph-reason";
 import type { GraphState } from "./graph-state";
 import { tell } from "./graph-telling";
@@ -15,6 +16,7 @@ export function Walkbar({ state }: { state: GraphState }) {
         data-lm-suppress-shortcuts="true"
         aria-disabled={position === null || at === 0}
         aria-label="one operation back"
+        tabIndex={-1} // the keys of the slider do the same
         onClick={() => position !== null && state.go(at - 1)}
       >
         ◀
@@ -27,6 +29,7 @@ export function Walkbar({ state }: { state: GraphState }) {
         data-lm-suppress-shortcuts="true"
         aria-disabled={position !== null && at === count}
         aria-label="one operation on"
+        tabIndex={-1}
         onClick={() => state.go(at + 1)}
       >
         ▶
@@ -48,6 +51,7 @@ export function Walkbar({ state }: { state: GraphState }) {
         type="button"
         data-lm-suppress-shortcuts="true"
         aria-disabled={position === null}
+        tabIndex={position === null ? -1 : 0}
         onClick={() => state.go(null)}
       >
         whole picture
@@ -66,13 +70,18 @@ export function Line({ state }: { state: GraphState }) {
   const operation = state.operation.value;
   const focus = state.focus.value;
   let text = remark(results, picture, focus) ?? HINT;
+  let hover = "";
   if (operation) {
-    text = `${operation.phase}: ${tell(results, state.block.value, focus, operation)}`;
+    const { program } = results;
+    const first = introduces(program, state.walk.value, operation);
+    const introduced = first ? `, ${label(program, focus.t, operation)}` : "";
+    text = `${operation.phase}${introduced}: ${tell(results, state.block.value, focus, operation)}`;
+    if (isPreactivation(program, operation)) hover = `\n${meaning(program, focus.t, operation)}`;
   } else if (state.position.value !== null) {
     text = "Nothing is computed yet: the inputs, the initial state and the parameters are given.";
   }
   return (
-    <p class="rw-graph-line" aria-live="polite" title={text} data-line>
+    <p class="rw-graph-line" aria-live="polite" title={text + hover} data-line>
       {text}
     </p>
   );

@@ -5,6 +5,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { subscript } from "../engine/labels";
 import { threeDigits } from "../format";
 import type { LiveLab } from "../live";
+import { Buttons } from "./buttons";
 import { Legend } from "./graph-legend";
 import { Stage, useWidth } from "./graph-stage";
 import { GraphState, LENSES, MOST_STEPS, MOST_UNITS, PARTS } from "./graph-state";
@@ -35,8 +36,10 @@ function Body({ state }: { state: GraphState }) {
       <div ref={ref} class="rw-graph-body">
         {width > 0 && <Stage state={state} width={width} />}
       </div>
-      <Walkbar state={state} />
-      <Line state={state} />
+      <div class="rw-graph-below">
+        <Walkbar state={state} />
+        <Line state={state} />
+      </div>
     </>
   );
 }
@@ -84,7 +87,7 @@ function Sentence({ state }: { state: GraphState }) {
       of <b>{entry}</b> = <b>{contribution === null ? "?" : threeDigits(contribution)}</b>{" "}
       {state.program.value.rows > 1
         ? "comes about: the shares of it that pass this layer and direction."
-        : `comes about: from its copy of step ${k + 1} (dashed) to the loss; each step's shares sum to it.`}
+        : `comes about: from its copy of step ${k + 1} (dotted) to the loss; each step's shares sum to it.`}
     </>
   );
 }
@@ -98,6 +101,11 @@ const ADJOINTS = {
     "Each circle is ∂L/∂unit, over all losses; an edge is what a unit of the next step carries back to it.",
 } as const;
 
+const DIRECTIONS = [
+  [false, "forward →"],
+  [true, "← reverse"],
+] as const;
+
 function Tools({ state }: { state: GraphState }) {
   const { numLayers, bidirectional } = state.program.value;
   const walking = state.position.value !== null;
@@ -108,27 +116,25 @@ function Tools({ state }: { state: GraphState }) {
   return (
     <>
       {numLayers > 1 && (
-        <Choice
-          label="layer"
-          options={Array.from({ length: numLayers }, (_, i) => i)}
-          chosen={layer}
+        <Buttons
+          name="layer"
+          value={layer}
+          choices={Array.from({ length: numLayers }, (_, i) => [i, `layer ${i}`] as const)}
           choose={(value) => state.set({ layer: value })}
-          text={(i) => `layer ${i}`}
         />
       )}
       {bidirectional && (
-        <Choice
-          label="direction"
-          options={[false, true]}
-          chosen={state.reverse.value}
+        <Buttons
+          name="direction"
+          value={state.reverse.value}
+          choices={DIRECTIONS}
           choose={(reverse) => state.set({ reverse })}
-          text={(reverse) => (reverse ? "← reverse" : "forward →")}
         />
       )}
-      <Choice
-        label="part of the adjoint"
-        options={PARTS}
-        chosen={state.part.value}
+      <Buttons
+        name="part of the adjoint"
+        value={state.part.value}
+        choices={PARTS.map((part) => [part, part] as const)}
         choose={(part) => state.set({ part })}
         blocked={
           walking
@@ -136,44 +142,15 @@ function Tools({ state }: { state: GraphState }) {
             : lens !== "adjoints" && "choose the lens adjoints first"
         }
       />
-      <Choice
-        label="lens"
-        options={LENSES}
-        chosen={lens}
+      <Buttons
+        name="lens"
+        value={lens}
+        choices={LENSES.map((one) => [one, one] as const)}
         choose={(value) => {
           state.go(null);
           state.set({ lens: value });
         }}
       />
     </>
-  );
-}
-
-/** Buttons of which one is pressed. */
-function Choice<T extends string | number | boolean>(props: {
-  label: string;
-  options: readonly T[];
-  chosen: T | null;
-  choose: (option: T) => void;
-  text?: (option: T) => string;
-  /** Why it cannot be chosen now. */
-  blocked?: string | false;
-}) {
-  const { label, options, chosen, choose, text = String, blocked = false } = props;
-  return (
-    <fieldset class="rw-graph-choice" disabled={!!blocked} title={blocked || undefined}>
-      <legend>{label}</legend>
-      {options.map((option) => (
-        <button
-          key={String(option)}
-          type="button"
-          aria-pressed={!blocked && option === chosen}
-          data-lm-suppress-shortcuts="true"
-          onClick={() => choose(option)}
-        >
-          {text(option)}
-        </button>
-      ))}
-    </fieldset>
   );
 }

@@ -24,7 +24,8 @@ interface PanelProps {
 export function Panel({ name, title, say, tools, children }: PanelProps) {
   const id = useUniqueId();
   return (
-    <section class={`rw-panel rw-${name}`} data-panel={name} aria-labelledby={id}>
+    // What is clicked beside its controls has the focus: keys such as Ctrl+Z go to the panel.
+    <section class={`rw-panel rw-${name}`} data-panel={name} aria-labelledby={id} tabIndex={-1}>
       <header>
         <h3 id={id}>{title}</h3>
         {tools && <div class="rw-tools">{tools}</div>}

@@ -95,6 +95,7 @@ export function Card({ host, leaf, at, onLeave }: CardProps) {
         type="range"
         class="rw-slide"
         step="any"
+        tabIndex={-1}
         aria-label={entry}
         data-lm-suppress-shortcuts="true"
         onInput={(event) => {

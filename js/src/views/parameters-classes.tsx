@@ -7,18 +7,36 @@ import { Message } from "./parameters-bubble";
 import { entryName, isIdle, type Leaf, rowLabel } from "./parameters-leaves";
 import { type Host, hoverText, moveTo } from "./parameters-numbers";
 import { readClass } from "./parameters-read";
+import { useWalk } from "./parameters-walk";
 
 export function Classes({ host, leaf }: { host: Host; leaf: Leaf }) {
   const last = leaf.program.outputSize - 1;
+  // They stand in one line, however often it wraps.
+  const shape = { rows: 1, columns: leaf.rows };
+  const control = (cell: HTMLElement) => cell.querySelector<HTMLElement>("input");
+  const { grid, onKeyDown, onFocusIn, onFocusOut } = useWalk(host, leaf, { control, shape });
   return (
-    <div class="rw-classes">
-      <span class="rw-hint">
-        {last ? `one of the classes 0 to ${last}` : "there is one class: 0"}
-      </span>
-      {[...Array(leaf.rows).keys()].map((at) => (
-        <Class key={at} host={host} leaf={leaf} at={at} />
-      ))}
-    </div>
+    <>
+      <p class="rw-hint">{last ? `one of the classes 0 to ${last}` : "there is one class: 0"}</p>
+      {/* biome-ignore lint/a11y/useSemanticElements: a table would not wrap */}
+      <div
+        ref={grid}
+        role="grid"
+        aria-label={leaf.name}
+        aria-describedby={host.help}
+        onKeyDown={onKeyDown}
+        onFocusIn={onFocusIn}
+        onFocusOut={onFocusOut}
+      >
+        {/* biome-ignore lint/a11y/useSemanticElements: see above */}
+        {/* biome-ignore lint/a11y/useFocusableInteractive: its cells are */}
+        <div role="row" class="rw-classes">
+          {[...Array(leaf.rows).keys()].map((at) => (
+            <Class key={at} host={host} leaf={leaf} at={at} />
+          ))}
+        </div>
+      </div>
+    </>
   );
 }
 
@@ -40,16 +58,22 @@ function Class({ host, leaf, at }: { host: Host; leaf: Leaf; at: number }) {
     [host, leaf, at],
   );
   return (
-    <label
+    // biome-ignore lint/a11y/useSemanticElements: see above
+    <div
+      role="gridcell"
       class="rw-class"
+      tabIndex={-1}
+      data-at={at}
       data-entry={entry}
       data-idle={isIdle(leaf, at) || undefined}
+      data-lm-suppress-shortcuts="true"
       title={title}
     >
       <span>{text}</span>
       <input
         ref={input}
         type="number"
+        tabIndex={-1}
         min={0}
         max={leaf.program.outputSize - 1}
         step={1}
@@ -71,6 +95,6 @@ function Class({ host, leaf, at }: { host: Host; leaf: Leaf; at: number }) {
         }}
       />
       {error && <Message id={id}>{error}</Message>}
-    </label>
+    </div>
   );
 }

@@ -1,25 +1,19 @@
 /** A leaf's entries in rows and columns: as cards, or, of a large leaf, as cells that one slider serves. */
 
-import { effect, type Signal, useSignal } from "@preact/signals";
+import { effect, type Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { threeDigits } from "../format";
+import { fitting, threeDigits } from "../format";
 import { limitOf, tint } from "./kit";
 import { Card } from "./parameters-card";
-import {
-  countOf,
-  entryName,
-  isIdle,
-  type Leaf,
-  type Part,
-  positionOf,
-  rowLabel,
-} from "./parameters-leaves";
-import { digitsWide, type Host, hoverText, reset, select } from "./parameters-numbers";
+import { countOf, entryName, isIdle, type Leaf, type Part, rowLabel } from "./parameters-leaves";
+import { digitsWide, type Host, hoverText } from "./parameters-numbers";
+import { useWalk } from "./parameters-walk";
 
 const MOST_CARDS = 64;
 const CARD_WIDTH = 61;
 const LABEL_WIDTH = 30;
+const ROOM = 6; // characters of a cell
 
 /** Whether there is room for a card per entry. */
 export function hasRoom(leaf: Leaf, width: number): boolean {
@@ -32,12 +26,21 @@ interface GridProps {
 }
 
 export function Cards({ host, leaf }: GridProps) {
+  const { grid, onKeyDown, onFocusIn, onFocusOut } = useWalk(host, leaf, { control: sliderIn });
   return (
-    <div class="rw-grid rw-cards">
+    // biome-ignore lint/a11y/noStaticElementInteractions: the cells inside take the focus
+    <div
+      ref={grid}
+      class="rw-grid rw-cards"
+      tabIndex={-1} // else it would be a stop of its own wherever it scrolls
+      onKeyDown={onKeyDown}
+      onFocusIn={onFocusIn}
+      onFocusOut={onFocusOut}
+    >
       {leaf.parts.map((part) => (
-        <PartTable key={part.start} leaf={leaf} part={part}>
+        <PartTable key={part.start} host={host} leaf={leaf} part={part}>
           {(at) => (
-            <td key={at}>
+            <td key={at} tabIndex={-1} data-at={at} data-lm-suppress-shortcuts="true">
               <Card host={host} leaf={leaf} at={at} />
             </td>
           )}
@@ -47,72 +50,54 @@ export function Cards({ host, leaf }: GridProps) {
   );
 }
 
-/** Cells to walk through with the arrow keys, and the slider of the one in focus above them. */
+const sliderIn = (element: Element | null | undefined) =>
+  element?.querySelector<HTMLElement>(".rw-slide");
+
+/** Cells, and the slider of the one in focus above them. */
 export function Cells({ host, leaf }: GridProps) {
-  const grid = useRef<HTMLDivElement>(null);
-  const active = useSignal(positionOf(leaf, host.lab.selection.peek()) ?? 0);
-  useCells(host, leaf, grid, active);
+  const body = useRef<HTMLDivElement>(null);
+  const slider = () => sliderIn(body.current);
+  const { grid, active, ...walk } = useWalk(host, leaf, { control: slider, named: true });
+  useNumbers(host, leaf, grid);
   const made = leaf.kind === "made";
-
-  function go(at: number, focus = true) {
-    active.value = at;
-    if (focus) cellAt(grid.current, at)?.focus();
-    select(host, leaf, at);
-  }
-  const toSlider = () =>
-    grid.current?.parentElement?.querySelector<HTMLElement>(".rw-slide")?.focus();
-
-  function onKeyDown(event: KeyboardEvent) {
-    const to = walked(leaf, active.value, event);
-    if (to !== null) go(to);
-    else if (event.key === "Enter" || event.key === " ") toSlider();
-    else if (event.key === "Delete" || event.key === "Backspace") reset(host, leaf, active.value);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
   const onPointerOver = (event: PointerEvent) => {
     const cell = (event.target as Element).closest<HTMLElement>("td[data-at]");
     if (cell) cell.title = hoverText(host, leaf, Number(cell.dataset["at"]));
   };
-  const cell = (at: number) =>
-    made ? (
-      <td key={at} class="rw-cell" data-at={at} data-entry={entryName(leaf, at)} />
-    ) : (
-      <td
-        key={at}
-        class="rw-cell"
-        tabIndex={-1}
-        data-at={at}
-        data-entry={entryName(leaf, at)}
-        data-lm-suppress-shortcuts="true"
-        onFocus={() => go(at, false)}
-        onDblClick={toSlider}
-      />
-    );
 
   return (
-    <>
+    <div ref={body}>
       {!made && (
         <div class="rw-served">
-          <Served host={host} leaf={leaf} active={active} onLeave={() => go(active.value)} />
+          <Served host={host} leaf={leaf} active={active} onLeave={walk.leave} />
         </div>
       )}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the cells inside take the focus */}
       <div
         ref={grid}
         class="rw-grid rw-cells"
-        {...(made && { tabIndex: 0, role: "group", "aria-label": "seeds that the loss makes" })}
-        onKeyDown={made ? undefined : onKeyDown}
+        tabIndex={-1}
+        onKeyDown={walk.onKeyDown}
+        onFocusIn={walk.onFocusIn}
         onPointerOver={onPointerOver}
       >
         {leaf.parts.map((part) => (
-          <PartTable key={part.start} leaf={leaf} part={part} grid={!made}>
-            {cell}
+          <PartTable key={part.start} host={host} leaf={leaf} part={part}>
+            {(at) => (
+              <td
+                key={at}
+                class="rw-cell"
+                tabIndex={-1}
+                data-at={at}
+                data-entry={entryName(leaf, at)}
+                data-lm-suppress-shortcuts="true"
+                onDblClick={() => slider()?.focus()}
+              />
+            )}
           </PartTable>
         ))}
       </div>
-    </>
+    </div>
   );
 }
 
@@ -129,18 +114,25 @@ function Served(props: GridProps & { active: Signal<number>; onLeave: () => void
 }
 
 function PartTable(props: {
+  host: Host;
   leaf: Leaf;
   part: Part;
-  grid?: boolean;
   children: (at: number) => ComponentChildren;
 }) {
-  const { leaf, part, grid = false, children } = props;
+  const { host, leaf, part, children } = props;
   const columns = [...Array(leaf.columns).keys()];
   const rows = Array.from({ length: part.rows }, (_, i) => part.start + i);
   const { gate, words } = part;
   const label = gate ? `${leaf.name}, ${words} ${gate}` : leaf.name;
   return (
-    <table class="rw-part" aria-label={label} {...(grid && { role: "grid" })}>
+    <table
+      class="rw-part"
+      // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: its cells take the keys
+      role="grid"
+      aria-label={label}
+      aria-describedby={host.help}
+      aria-readonly={leaf.kind === "made" || undefined}
+    >
       {gate && (
         <caption title={`${words} ${gate}`}>
           <i>{gate}</i> {leaf.columns > 1 && words}
@@ -179,51 +171,14 @@ function PartTable(props: {
   );
 }
 
-function cellAt(grid: HTMLElement | null, at: number): HTMLElement | null | undefined {
-  return grid?.querySelector<HTMLElement>(`[data-at="${at}"]`);
-}
-
-/** Where a key leads from one cell; null if nowhere. */
-export function walked(leaf: Leaf, at: number, { key, ctrlKey }: KeyboardEvent): number | null {
-  const { rows, columns } = leaf;
-  const row = Math.floor(at / columns);
-  const column = at % columns;
-  const cell = (r: number, c: number) => Math.min(Math.max(r, 0), rows - 1) * columns + c;
-  switch (key) {
-    case "ArrowRight":
-      return cell(row, Math.min(column + 1, columns - 1));
-    case "ArrowLeft":
-      return cell(row, Math.max(column - 1, 0));
-    case "ArrowDown":
-      return cell(row + 1, column);
-    case "ArrowUp":
-      return cell(row - 1, column);
-    case "PageDown":
-      return cell(row + 8, column);
-    case "PageUp":
-      return cell(row - 8, column);
-    case "Home":
-      return cell(ctrlKey ? 0 : row, 0);
-    case "End":
-      return cell(ctrlKey ? rows - 1 : row, columns - 1);
-  }
-  return null;
-}
-
-/** Write the cells' numbers and colours where they differ, and mark the ones in focus. */
-function useCells(
-  host: Host,
-  leaf: Leaf,
-  grid: { readonly current: HTMLElement | null },
-  active: Signal<number>,
-): void {
+/** Write the cells' numbers and colours where they differ. */
+function useNumbers(host: Host, leaf: Leaf, grid: { readonly current: HTMLElement | null }): void {
   useLayoutEffect(() => {
     const cells = [...(grid.current as HTMLElement).querySelectorAll<HTMLElement>("[data-at]")];
-    const made = leaf.kind === "made";
     cells.sort((a, b) => Number(a.dataset["at"]) - Number(b.dataset["at"]));
     const shown: (number | undefined)[] = cells.map(() => undefined);
     let limit = 0;
-    const numbers = effect(() => {
+    return effect(() => {
       const values = host.shown(leaf)?.values;
       if (!values) return;
       const scale = rounded(limitOf(values));
@@ -232,31 +187,10 @@ function useCells(
       for (const [at, cell] of cells.entries()) {
         if (!rescaled && Object.is(values[at], shown[at])) continue;
         shown[at] = values[at];
-        write(cell, values[at], limit, made);
+        write(cell, values[at], limit);
       }
     });
-    let [stop, chosen] = [cells[0], cells[0]];
-    const focus = effect(() => {
-      stop.tabIndex = -1;
-      stop = cells[active.value];
-      stop.tabIndex = made ? -1 : 0;
-    });
-    const selection = effect(() => {
-      const at = positionOf(leaf, host.lab.selection.value);
-      chosen.removeAttribute("aria-selected");
-      if (at === null) return;
-      chosen = cells[at];
-      chosen.setAttribute("aria-selected", "true");
-      active.value = at;
-    });
-    return () => {
-      numbers();
-      focus();
-      selection();
-      stop.tabIndex = -1;
-      chosen.removeAttribute("aria-selected");
-    };
-  }, [host, leaf, active]);
+  }, [host, leaf, grid]);
 }
 
 /** A round number above a limit: colours stay while numbers move below it. */
@@ -265,20 +199,14 @@ function rounded(limit: number): number {
   return ([1, 1.5, 2, 3, 5, 7].find((n) => limit <= n * power) ?? 10) * power;
 }
 
-function write(cell: HTMLElement, value: number, limit: number, made: boolean): void {
+function write(cell: HTMLElement, value: number, limit: number): void {
   const text = threeDigits(value);
-  const short = shortText(value, text);
+  const short = fitting(value, ROOM);
   const { style, ...attributes } = tint(value, limit);
   cell.textContent = short;
   cell.dataset["sign"] = attributes["data-sign"];
   cell.dataset["value"] = String(value);
   cell.style.setProperty("--digits", String(digitsWide(short)));
   cell.style.setProperty("--rw-depth", style["--rw-depth"]);
-  if (!made) cell.setAttribute("aria-label", `${cell.dataset["entry"]}: ${text}`);
-}
-
-/** Cells are small: .142 stands for 0.142, 7e−5 for 7.37e−5. */
-function shortText(value: number, text: string): string {
-  if (text.includes("e")) return value.toExponential(0).replace("e+", "e").replaceAll("-", "−");
-  return text.replace(/^(−?)0\./, "$1.");
+  cell.setAttribute("aria-label", `${cell.dataset["entry"]}: ${text}`);
 }

@@ -21,14 +21,17 @@ export function LeafGroup({ host, leaf, open, onToggle }: LeafGroupProps) {
   const { lab } = host;
   const { name, kind, shape } = leaf;
   const aliases = lab.aliases.value[name] ?? [];
-  const tools = kind !== "made" && kind !== "classes";
+  const onFocusIn = () => {
+    host.current.value = name;
+  };
   return (
-    <div class="rw-leaf" data-leaf={name} data-kind={kind}>
+    <div class="rw-leaf" data-leaf={name} data-kind={kind} onFocusIn={onFocusIn}>
       <div class="rw-leaf-head">
         <h4>
           <button
             type="button"
             class="rw-leaf-name"
+            tabIndex={host.current.value === name ? 0 : -1}
             aria-expanded={open}
             aria-controls={open ? id : undefined}
             title={[`${name}, shape ${shapeText(shape)}`, ...aliases].join("\n")}
@@ -39,7 +42,7 @@ export function LeafGroup({ host, leaf, open, onToggle }: LeafGroupProps) {
           </button>
         </h4>
         {!open && <Chosen host={host} leaf={leaf} />}
-        {tools && <Tools host={host} leaf={leaf} />}
+        {kind !== "made" && <Tools host={host} leaf={leaf} />}
       </div>
       {open && (
         <div id={id}>

@@ -14,6 +14,10 @@ export class Host {
   readonly ranges = new Ranges();
   /** Room for a leaf, in pixels. */
   readonly width = reactive(1_000);
+  /** The leaf that takes the keys: the others are no stops of the Tab key. */
+  readonly current = reactive("");
+  /** The id of what says how to walk with the keys. */
+  readonly help = `rw-${Math.random().toString(36).slice(2)}`;
   /** What random matrices are drawn from. */
   readonly seed = reactive(0);
   private readonly found = new Map<string, Shown>();
@@ -129,6 +133,16 @@ export function slopeText(leaf: Leaf, at: number, slope: number): string {
   return isIdle(leaf, Math.floor(at / leaf.columns)) ? "no loss" : `y ${threeDigits(slope)}`;
 }
 
+/** An entry with its number and what stands under it, for those who hear it. */
+export function valueText(host: Host, leaf: Leaf, at: number): string {
+  const shown = host.shown(leaf);
+  if (!shown) return "";
+  const entry = `${entryName(leaf, at)}: `;
+  if (leaf.kind === "classes") return entry + shown.values[at];
+  const slope = shown.slopes ? `, ${slopeText(leaf, at, shown.slopes[at])}` : "";
+  return entry + threeDigits(shown.values[at]) + slope.replace("∂", "gradient");
+}
+
 /** All there is to say of an entry, for hovering. */
 export function hoverText(host: Host, leaf: Leaf, at: number): string {
   const shown = host.shown(leaf);
@@ -150,10 +164,15 @@ export function moveTo({ lab }: Host, leaf: Leaf, at: number, value: number): vo
 
 /** Back to where the entry began, and the slider to its first range. */
 export function reset(host: Host, leaf: Leaf, at: number): void {
-  const { values, program } = host.lab.initial;
-  const same = program.leaves[leaf.name]?.join() === leaf.shape.join();
   host.ranges.forget(entryName(leaf, at));
-  moveTo(host, leaf, at, same ? values[leaf.name][at] : 0);
+  moveTo(host, leaf, at, initialOf(host, leaf)[at]);
+}
+
+/** Where a leaf began; zeros if it was not there, or had another shape. */
+export function initialOf({ lab }: Host, { name, shape }: Leaf): Float64Array {
+  const { values, program } = lab.initial;
+  const fits = program.leaves[name]?.join() === shape.join();
+  return fits ? values[name] : new Float64Array(shape.reduce((n, m) => n * m, 1));
 }
 
 export function select({ lab }: Host, leaf: Leaf, at: number): void {

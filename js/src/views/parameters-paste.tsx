@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { useUniqueId } from "./kit";
 import type { Leaf } from "./parameters-leaves";
 import type { Host } from "./parameters-numbers";
-import { type ReadMatrix, readMatrix, shapeText } from "./parameters-read";
+import { type ReadMatrix, readClasses, readMatrix, shapeText } from "./parameters-read";
 import { Act } from "./parameters-tools";
 
 interface PasteProps {
@@ -28,7 +28,10 @@ export function Paste({ host, leaf, onDone, children }: PasteProps) {
     onDone(what);
   }
   function paste() {
-    const found = readMatrix(text, leaf.shape);
+    const found =
+      leaf.kind === "classes"
+        ? readClasses(text, leaf.shape, leaf.program.outputSize)
+        : readMatrix(text, leaf.shape);
     if ("is" in found) put(found.is, "pasted");
     else {
       setRefused(found);
@@ -43,7 +46,11 @@ export function Paste({ host, leaf, onDone, children }: PasteProps) {
         class="rw-paste"
         rows={3}
         value={text}
-        placeholder="[[1, 2], [3, 4]], tensor([…]), 1 2; 3 4, a table …"
+        placeholder={
+          leaf.kind === "classes"
+            ? "[0, 2, 1], tensor([…]), 0 2 1 …"
+            : "[[1, 2], [3, 4]], tensor([…]), 1 2; 3 4, a table …"
+        }
         aria-label={`numbers for ${leaf.name}, shape ${shapeText(leaf.shape)}`}
         aria-invalid={refused !== null}
         aria-describedby={refused ? id : undefined}

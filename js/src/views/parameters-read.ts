@@ -25,10 +25,14 @@ export function readNumber(text: string): Read<number> {
 export function readClass(text: string, count: number): Read<number> {
   const is = /^\s*\d+\s*$/.test(text) ? Number(text) : Number.NaN;
   if (is < count) return { is };
-  const given = text.trim() ? `“${shortened(text.trim())}” is no class` : "nothing was typed";
+  return { error: noClass(text.trim(), count) };
+}
+
+function noClass(text: string, count: number): string {
+  const given = text ? `“${shortened(text)}” is no class` : "nothing was typed";
   const range =
     count === 1 ? "the only class is 0" : `expected a whole number from 0 to ${count - 1}`;
-  return { error: `${given}; ${range}` };
+  return `${given}; ${range}`;
 }
 
 /** A matrix of the wrong shape is given, too, if turning it makes it fit. */
@@ -63,7 +67,18 @@ export function readMatrix(text: string, shape: readonly number[]): ReadMatrix {
     return { ...mismatch(lines, shape), transpose: transposed(turned, columns) };
   }
   if (sound.length) return mismatch(sound[0], shape);
-  return readings[0] as { error: string };
+  const { error } = readings[0] as { error: string };
+  return {
+    error: error.includes("expected") ? error : `${error}; expected the shape ${shapeText(shape)}`,
+  };
+}
+
+/** Pasted classes: whole numbers below `count`. */
+export function readClasses(text: string, shape: readonly number[], count: number): ReadMatrix {
+  const found = readMatrix(text, shape);
+  if ("error" in found) return found;
+  const wrong = found.is.find((x) => !Number.isInteger(x) || x < 0 || x >= count);
+  return wrong === undefined ? found : { error: noClass(String(wrong), count) };
 }
 
 function finite(lines: number[][]): Read<Float64Array> {

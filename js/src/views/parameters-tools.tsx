@@ -3,11 +3,11 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { threeDigits } from "../format";
-import { identity, normal, orthogonal, pythonList, uniform, withPart } from "../matrices";
+import { classes, identity, normal, orthogonal, pythonList, uniform, withPart } from "../matrices";
 import { useUniqueId } from "./kit";
 import { keepPlaced } from "./parameters-bubble";
 import { countOf, type Leaf, type Part } from "./parameters-leaves";
-import type { Host } from "./parameters-numbers";
+import { type Host, initialOf } from "./parameters-numbers";
 import { Paste } from "./parameters-paste";
 import { Radius } from "./parameters-radius";
 import { shapeText } from "./parameters-read";
@@ -35,6 +35,7 @@ export function Tools({ host, leaf }: ToolsProps) {
         type="button"
         class="rw-more"
         popovertarget={id}
+        tabIndex={host.current.value === leaf.name ? 0 : -1}
         aria-label={`tools for ${leaf.name}`}
         title="paste, copy, randomise …"
         data-lm-suppress-shortcuts="true"
@@ -75,19 +76,25 @@ function Menu({ host, leaf }: ToolsProps) {
   const square = leaf.shape.length === 2 && leaf.parts.every(({ rows }) => rows === leaf.columns);
   const which = !gates ? "" : chosen.value < 0 ? "every gate: " : `gate ${parts[0].gate}: `;
 
+  const whole = leaf.kind === "classes";
+
   function fill(what: string, make: (count: number, part: Part) => Float64Array) {
-    let whole = lab.network.values[leaf.name];
+    let all = lab.network.values[leaf.name];
     for (const part of parts) {
-      whole = withPart(whole, part.start * leaf.columns, make(part.rows * leaf.columns, part));
+      all = withPart(all, part.start * leaf.columns, make(part.rows * leaf.columns, part));
     }
-    lab.assign({ [leaf.name]: whole });
+    lab.assign({ [leaf.name]: all });
     setDone(`${which}${what}`);
   }
 
   function randomise(seed: number) {
     host.seed.value = seed;
-    const { hiddenSize } = leaf.program;
-    if (leaf.kind === "parameter") {
+    const { hiddenSize, outputSize } = leaf.program;
+    if (whole) {
+      fill(`classes, each as likely, seed ${seed}`, (count, part) =>
+        classes(count, outputSize, seed, salt(leaf, part)),
+      );
+    } else if (leaf.kind === "parameter") {
       const bound = 1 / Math.sqrt(hiddenSize);
       const what = `uniform within ±1/√${hiddenSize} = ±${threeDigits(bound)}, seed ${seed}`;
       fill(what, (count, part) => uniform(count, bound, seed, salt(leaf, part)));
@@ -96,8 +103,16 @@ function Menu({ host, leaf }: ToolsProps) {
     }
   }
 
+  function reset() {
+    const first = initialOf(host, leaf);
+    fill("as it was opened", (count, { start }) => {
+      const from = start * leaf.columns;
+      return first.slice(from, from + count);
+    });
+  }
+
   async function copyOut() {
-    const text = pythonList(lab.network.values[leaf.name], leaf.shape);
+    const text = pythonList(lab.network.values[leaf.name], leaf.shape, whole);
     try {
       await navigator.clipboard.writeText(text);
       setDone("copied as a Python list");
@@ -132,7 +147,8 @@ function Menu({ host, leaf }: ToolsProps) {
         )}
       </div>
       <div class="rw-box-line">
-        <Act name="zero" act={() => fill("zero", (count) => new Float64Array(count))} />
+        <Act name="reset" act={reset} />
+        {!whole && <Act name="zero" act={() => fill("zero", (count) => new Float64Array(count))} />}
         {square && (
           <>
             <Act name="identity" act={() => fill("the identity", () => identity(leaf.columns))} />

@@ -8,6 +8,7 @@ import { Panel } from "./kit";
 import { LeafGroup } from "./parameters-leaf";
 import { leavesOf, openAtFirst } from "./parameters-leaves";
 import { Host, troubleOf } from "./parameters-numbers";
+import { HELP } from "./parameters-walk";
 
 export function Parameters({ lab, view }: { lab: LiveLab; view: AnyModel }) {
   const host = useMemo(() => new Host(lab), [lab]);
@@ -33,7 +34,12 @@ export function Parameters({ lab, view }: { lab: LiveLab; view: AnyModel }) {
     toggled.current = "";
   }, [said.value]);
 
-  const names = chosen ?? all.map(({ name }) => name);
+  const names = useMemo(() => chosen ?? all.map(({ name }) => name), [chosen, all]);
+  useLayoutEffect(() => {
+    if (names.includes(host.current.value)) return;
+    const [leaf] = lab.selection.peek().split("[");
+    host.current.value = names.includes(leaf) ? leaf : (names[0] ?? "");
+  }, [names, host, lab]);
   const isOpen = (name: string) => said.value[name] ?? (chosen !== null || first.has(name));
   const group = (name: string) => {
     const leaf = all.find((one) => one.name === name);
@@ -53,7 +59,11 @@ export function Parameters({ lab, view }: { lab: LiveLab; view: AnyModel }) {
       title={chosen ? "parameters" : "parameters and data"}
       say={trouble ? <b data-trouble>{trouble}</b> : <Legend />}
     >
-      <div ref={groups} class="rw-leaves">
+      <span id={host.help} hidden>
+        {HELP}
+      </span>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: the names inside take the focus */}
+      <div ref={groups} class="rw-leaves" onKeyDown={walkNames}>
         {stacked(names, isOpen).map((stack) =>
           stack.length === 1 ? (
             group(stack[0])
@@ -76,6 +86,17 @@ function stacked(names: readonly string[], isOpen: (name: string) => boolean): s
     else stacks.push([name]);
   }
   return stacks;
+}
+
+/** Up and down from the name of one leaf to another's. */
+function walkNames(event: KeyboardEvent): void {
+  const names = [...(event.currentTarget as HTMLElement).querySelectorAll(".rw-leaf-name")];
+  const at = names.indexOf(event.target as Element);
+  const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: names.length - 1 }[event.key];
+  if (at < 0 || to === undefined) return;
+  (names[to] as HTMLElement | undefined)?.focus();
+  event.preventDefault();
+  event.stopPropagation();
 }
 
 function headOf(groups: HTMLElement | null, leaf: string): HTMLElement | null | undefined {

@@ -26,6 +26,15 @@ const VIEWS: Readonly<Record<string, ComponentType<ViewProps>>> = {
 
 /** Draw a view into an element; returns its clean-up. */
 export function mount(el: HTMLElement, view: AnyModel, lab: LiveLab): () => void {
+  const unmount = draw(el, view, lab);
+  lab.places.add(el);
+  return () => {
+    lab.places.delete(el);
+    unmount();
+  };
+}
+
+function draw(el: HTMLElement, view: AnyModel, lab: LiveLab): () => void {
   const kind = view.get("_kind");
   if (kind === "table") return mountTable(el, view, lab);
   const View = VIEWS[kind];
