@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from . import ops
 from .build import custom, gru, lstm, rnn
-from .convert import from_flux, from_torch
+from .convert import from_flux, from_keras, from_torch
 from .core.cells import cell
 from .network import Network
 
 if TYPE_CHECKING:
+    from .recording.compare import compare
+    from .recording.record import record
+    from .recording.recording import Recording
+    from .recording.watch import watch
     from .widgets.explorer import explore
     from .widgets.lab import Lab
 
@@ -28,18 +32,30 @@ __version__ = "0.1.0"
 __all__ = [
     "Lab",
     "Network",
+    "Recording",
     "cell",
+    "compare",
     "custom",
     "explore",
     "from_flux",
+    "from_keras",
     "from_torch",
     "gru",
     "lstm",
     "ops",
+    "record",
     "rnn",
+    "watch",
 ]
 
-_LAZY = {"Lab": ".widgets.lab", "explore": ".widgets.explorer"}
+_LAZY = {
+    "Lab": ".widgets.lab",
+    "Recording": ".recording.recording",
+    "compare": ".recording.compare",
+    "explore": ".widgets.explorer",
+    "record": ".recording.record",
+    "watch": ".recording.watch",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Making networks from what other frameworks hold: torch modules and Flux's arrays."""
+"""Making networks from what other frameworks hold: torch modules, Keras layers, Flux's arrays."""
 
 from __future__ import annotations
 
@@ -71,6 +71,144 @@ def from_torch(
     return _with_states(
         cell, sequence, sizes, given, sources, h0, c0, v, target, loss=loss, loss_steps=loss_steps
     )
+
+
+def from_keras(
+    layer: Any,
+    x: Any,
+    h0: Any = None,
+    c0: Any = None,
+    *,
+    v: Any = None,
+    target: Any = None,
+    loss: str = "seed",
+    loss_steps: Any = None,
+) -> Network:
+    """A network from a SimpleRNN, GRU, LSTM or Bidirectional of Keras 3; weights are copied.
+
+    It needs ``pip install rnn_widgets[keras]`` and Keras on its torch backend. The network
+    computes what the layer does outside of training: dropout plays no part, nor do regularizers.
+
+    Parameters
+    ----------
+    layer : keras.layers.Layer
+        Built; also an RNN of one of their cells, or a cell. A Bidirectional is one that joins its
+        directions (``merge_mode`` "concat", or None, where they are side by side all the same).
+    x : array-like, shape (T, I)
+        One unbatched sequence, without a mask.
+    h0, c0 : array-like, optional
+        Initial states, zero by default: (H,), (1, H) or, of two directions, (2, H).
+    v : array-like, optional
+        Seed vectors for loss "seed", ones by default: (T, O), or (O,) for the only output of a
+        layer with return_sequences=False.
+    target : array-like, optional
+        Needed by the losses "sse", "mse" and "cross_entropy"; without its axis of time for the
+        only output.
+    loss : str
+        As for `rnn`.
+    loss_steps : str or list of int, optional
+        As for `rnn`; by default the steps that the layer gives, "all" for return_sequences=True
+        and "last" otherwise. A Bidirectional then gives its backward direction's state of the
+        first step beside the forward one's of the last, which the loss "seed" alone can weigh.
+
+    Returns
+    -------
+    Network
+        ``net.gradients()["recurrent_kernel"]`` answers to Keras's names in Keras's layout, as
+        ``net.gradients()[layer.cell.recurrent_kernel]`` does to the variable itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another layer or activation, go_backwards=True, another merge_mode, a layer without
+        weights, a stateful one without h0, a masked x, a wrong shape, another backend than torch.
+
+    Examples
+    --------
+    >>> import os
+    >>> os.environ["KERAS_BACKEND"] = "torch"  # before the first import of keras
+    >>> import keras
+    >>> import rnn_widgets as rw
+    >>> layer = keras.layers.GRU(3)
+    >>> layer.build((None, None, 2))
+    >>> gradients = rw.from_keras(layer, x=[[1, 0], [0, 1]]).gradients()
+    >>> gradients.name_of(layer.cell.kernel), gradients[layer.cell.kernel].shape
+    ('kernel', (2, 9))
+    """
+    from .interop.keras.layers import from_keras as read
+
+    described, cell, sizes, given = read(layer)
+    if getattr(x, "_keras_mask", None) is not None and not bool(x._keras_mask.all()):
+        raise ValueError(
+            "x carries a mask of Keras, and a network here has none: pass the steps that are not "
+            "masked"
+        )
+    h0, c0 = (getattr(state, "value", state) for state in (h0, c0))  # of a variable of Keras
+    needed = {"h0": h0, "c0": c0} if "c" in cell.states else {"h0": h0}
+    if getattr(layer, "stateful", False) and None in needed.values():
+        raise ValueError(
+            f"the layer {layer.name!r} is stateful: say with {'= and '.join(needed)}= where it "
+            "begins, for example h0=layer.states[0][0] for the first sample"
+        )
+    sequence = _sequence(x)
+    given |= {"x": sequence}
+    if loss_steps is None:
+        loss_steps = "all"
+        if not described.return_sequences:
+            hidden = sizes["hidden_size"] if sizes["bidirectional"] else None
+            loss_steps, v, target = _only_output(len(sequence), hidden, loss, v, target)
+    return _with_states(
+        cell,
+        sequence,
+        sizes,
+        given,
+        dict(described.variables),
+        h0,
+        c0,
+        v,
+        target,
+        loss=loss,
+        loss_steps=loss_steps,
+    )
+
+
+def _only_output(
+    steps: int, hidden: int | None, loss: str, v: Any, target: Any
+) -> tuple[Any, Any, Any]:
+    """Loss steps, seeds and target that stand for a layer's only output.
+
+    ``hidden`` is H of a Bidirectional, whose backward direction ends at the first step; None for
+    one direction.
+    """
+    if hidden is None:
+        classes = loss == "cross_entropy"
+        return "last", _at_last("v", v, 1, steps), _at_last("target", target, 1 - classes, steps)
+    if loss != "seed":
+        raise ValueError(
+            "a Bidirectional with return_sequences=False gives the forward state of the last step "
+            "beside the backward state of the first, which only the loss 'seed' can weigh, not "
+            f"{loss!r}: give loss_steps= to choose whole steps"
+        )
+    seed = np.ones(2 * hidden) if v is None else values.array("v", v)
+    if seed.shape != (2 * hidden,):
+        raise ValueError(
+            f"v must have the shape of the layer's only output, ({2 * hidden},), not {seed.shape}"
+        )
+    seeds = np.zeros((steps, 2 * hidden))
+    seeds[-1, :hidden], seeds[0, hidden:] = seed[:hidden], seed[hidden:]
+    return sorted({0, steps - 1}), seeds, target
+
+
+def _at_last(name: str, value: Any, dims: int, steps: int) -> Any:
+    """What is given for the last step alone, of so many dimensions, as rows for all steps."""
+    if value is None:
+        return None
+    array = values.array(name, value)
+    if array.ndim != dims:
+        return array
+    rows = np.zeros((steps, *array.shape))
+    rows[-1] = array
+    return rows
 
 
 def from_flux(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Network:
     """A tiny recurrent network: equations, sizes and numbers. Frozen: every change makes a new one.
 
-    Made by `rnn`, `gru`, `lstm`, `custom`, `from_torch`, `from_flux` or `from_json`.
+    Made by `rnn`, `gru`, `lstm`, `custom`, `from_torch`, `from_keras`, `from_flux` or `from_json`.
 
     Parameters
     ----------
@@ -123,7 +123,11 @@ class Network:
         array([ 1.,  0., -1.])
         """
         moved = {name: leaf(self.program, name, value) for name, value in changes.items()}
-        kept = {name: s for name, s in self.sources.items() if name not in changes}
+        kept = {
+            name: source
+            for name, source in self.sources.items()
+            if not moved.keys() & set(names.leaves_of(self.program, name))
+        }
         return Network._of(self.program, {**self._leaves, **moved}, kept)
 
     @cached_property

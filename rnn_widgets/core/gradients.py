@@ -17,13 +17,19 @@ from .ops import Array
 class Alias:
     """Another framework's name for a leaf, and how it lays the leaf's gradient out.
 
-    ``layout`` takes the gradients by PyTorch name and gives the array as that framework stores it.
+    ``leaves`` are more than one where the framework joins them. ``layout`` takes the gradients by
+    PyTorch name and gives the array as that framework stores it.
     """
 
     framework: str
     name: str
-    leaf: str
+    leaves: tuple[str, ...]
     layout: Callable[[Mapping[str, Array]], Array]
+
+    @property
+    def leaf(self) -> str:
+        """The leaf, or the first of those that are joined."""
+        return self.leaves[0]
 
 
 class Gradients(Mapping[object, Array]):
@@ -55,7 +61,7 @@ class Gradients(Mapping[object, Array]):
 
     def __getitem__(self, key: object) -> Array:
         if not isinstance(key, str):
-            return frozen(self._arrays[self.name_of(key)])
+            key = self.name_of(key)
         if key in self._arrays:
             return frozen(self._arrays[key])
         for alias in self._aliases:
@@ -64,7 +70,10 @@ class Gradients(Mapping[object, Array]):
         raise unknown("gradient", key, [*self._arrays, *(a.name for a in self._aliases)])
 
     def name_of(self, parameter: object) -> str:
-        """The leaf that an object is, by identity.
+        """The name under which an object's gradient is found, by identity.
+
+        That of the leaf for a parameter of torch or an array of Flux, Keras's own name, and with
+        it Keras's layout, for a variable of Keras.
 
         Raises
         ------

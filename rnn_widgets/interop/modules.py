@@ -13,6 +13,7 @@ from rnn_widgets.core.program import Program
 from rnn_widgets.core.template import Template
 
 from .code import module_source, zero_biases
+from .keras.layers import is_keras
 
 _LAYERS = (torch.nn.RNN, torch.nn.GRU, torch.nn.LSTM)
 _CELLS = (torch.nn.RNNCell, torch.nn.GRUCell, torch.nn.LSTMCell)
@@ -83,6 +84,10 @@ def _base(module: Any) -> type[torch.nn.Module]:
     if not isinstance(module, torch.nn.Module):
         given = module.__name__ + " itself" if isinstance(module, type) else type(module).__name__
         raise TypeError(f"from_torch takes {_ACCEPTED}, not {given}")
+    if is_keras(module):
+        raise TypeError(
+            f"from_torch takes {_ACCEPTED}, not {type(module).__name__} of Keras: use from_keras"
+        )
     for base in (*_LAYERS, *_CELLS):
         if isinstance(module, base):
             if type(module).forward is not base.forward:

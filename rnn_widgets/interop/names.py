@@ -7,25 +7,52 @@ of a GRU whose reset gate acts before the matrix apart: that one has no names of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-import numpy as np
+from collections.abc import Collection
 
 from rnn_widgets.core.gradients import Alias
-from rnn_widgets.core.ops import Array
 from rnn_widgets.core.program import Program
 
 from .builtin import Builtin, builtin
+from .capture.spec import Parameter
 
 _KERAS_GRU_ORDER = (1, 0, 2)
-_KERAS = {"weight_ih": "kernel", "weight_hh": "recurrent_kernel", "bias_ih": "bias"}
 _FLUX = {"weight_ih": "Wi", "weight_hh": "Wh", "bias_ih": "b"}
 
 
-def gate_order(array: Array, gates: int, order: tuple[int, ...]) -> Array:
-    """Reorder gates that are stacked on the first axis."""
-    parts = np.split(array, gates)
-    return np.concatenate([parts[i] for i in order])
+def keras_parameters(
+    kind: str, roles: Collection[str], end: str = "_l0", prefix: str = "", reset_after: bool = True
+) -> tuple[Parameter, ...]:
+    """Keras's names and layouts for the weights of one layer and direction.
+
+    Parameters
+    ----------
+    kind : str
+        "rnn", "gru" or "lstm".
+    roles : collection of str
+        The weights there are: "weight_ih", "weight_hh", "bias_ih", "bias_hh".
+    end : str
+        How PyTorch ends their names.
+    prefix : str
+        What Keras puts before them, such as ``"forward_layer."``.
+    reset_after : bool
+        Of a GRU.
+
+    Returns
+    -------
+    tuple of Parameter
+        ``kernel``, ``recurrent_kernel`` and ``bias``, the last only where it can be told: of
+        PyTorch's two biases Keras keeps one, except for a GRU with ``reset_after``, which stacks
+        both as rows.
+    """
+    order = _KERAS_GRU_ORDER if kind == "gru" else None
+    found = [
+        Parameter(prefix + "kernel", ("weight_ih" + end,), order, transpose=True),
+        Parameter(prefix + "recurrent_kernel", ("weight_hh" + end,), order, transpose=True),
+    ]
+    biases = ("bias_ih", "bias_hh") if kind == "gru" and reset_after else ("bias_ih",)
+    if set(biases) <= set(roles):
+        found.append(Parameter(prefix + "bias", tuple(b + end for b in biases), order))
+    return tuple(found)
 
 
 def aliases(program: Program) -> list[Alias]:
@@ -39,12 +66,18 @@ def aliases(program: Program) -> list[Alias]:
     cell = builtin(program.cell)
     found = [] if cell is None else _cell_aliases(program, cell)
     if program.readout:
-        found.append(
-            Alias("Keras", "dense.kernel", "readout.weight", lambda g: g["readout.weight"].T)
-        )
-        found.append(Alias("Keras", "dense.bias", "readout.bias", _as_is("readout.bias")))
-        found.append(Alias("Flux", "dense.weight", "readout.weight", _as_is("readout.weight")))
+        kernel = Parameter("dense.kernel", ("readout.weight",), transpose=True)
+        found.append(Alias("Keras", kernel.name, kernel.sources, kernel.laid_out))
+        found.append(_same("Keras", "dense.bias", "readout.bias"))
+        found.append(_same("Flux", "dense.weight", "readout.weight"))
     return found
+
+
+def leaves_of(program: Program, name: str) -> tuple[str, ...]:
+    """The leaves that a name stands for: several where another framework joins them."""
+    if name in program.leaves:
+        return (name,)
+    return next((a.leaves for a in aliases(program) if a.name == name), (name,))
 
 
 def _cell_aliases(program: Program, cell: Builtin) -> list[Alias]:
@@ -54,42 +87,26 @@ def _cell_aliases(program: Program, cell: Builtin) -> list[Alias]:
             continue
         layer = block.row // program.directions
         stack = program.num_layers > 1
-        keras = f"layers[{layer}]." if stack else ""
+        prefix = f"layers[{layer}]." if stack else ""
         if program.bidirectional:
-            keras += "backward_layer." if block.reverse else "forward_layer."
+            prefix += "backward_layer." if block.reverse else "forward_layer."
+        end = block.leaves["weight_ih"].removeprefix("weight_ih")
+        keras = {
+            p.sources[0]: p
+            for p in keras_parameters(cell.kind, program.cell.params, end, prefix, cell.reset_after)
+        }
         flux = f"layers[{layer + 1}]." if stack else ""
-        for parameter, leaf in block.leaves.items():
-            if parameter not in program.cell.params:
-                continue
+        for parameter in program.cell.params:
+            leaf = block.leaves[parameter]
             if program.rows == 1:
-                found.append(Alias("PyTorch cell", parameter, leaf, _as_is(leaf)))
-            layout = _keras_layout(block.leaves, parameter, cell)
-            if layout is not None:
-                found.append(Alias("Keras", keras + _KERAS[parameter], leaf, layout))
+                found.append(_same("PyTorch cell", parameter, leaf))
+            if leaf in keras:
+                made = keras[leaf]
+                found.append(Alias("Keras", made.name, made.sources, made.laid_out))
             if parameter in _FLUX and not program.bidirectional and cell.reset_after is not False:
-                found.append(Alias("Flux", flux + _FLUX[parameter], leaf, _as_is(leaf)))
+                found.append(_same("Flux", flux + _FLUX[parameter], leaf))
     return found
 
 
-def _as_is(leaf: str) -> Callable[[Mapping[str, Array]], Array]:
-    return lambda gradients: gradients[leaf]
-
-
-def _keras_layout(
-    leaves: Mapping[str, str], parameter: str, cell: Builtin
-) -> Callable[[Mapping[str, Array]], Array] | None:
-    if parameter not in _KERAS:
-        return None
-
-    def ordered(array: Array) -> Array:
-        return gate_order(array, 3, _KERAS_GRU_ORDER) if cell.kind == "gru" else array
-
-    leaf = leaves[parameter]
-    if parameter != "bias_ih":
-        return lambda gradients: ordered(gradients[leaf]).T
-    if cell.kind != "gru" or not cell.reset_after:
-        return lambda gradients: ordered(gradients[leaf])
-    if "bias_hh" not in leaves:
-        return None  # Keras keeps two rows of bias here, which a single bias cannot answer for
-    recurrent = leaves["bias_hh"]
-    return lambda gradients: np.stack([ordered(gradients[leaf]), ordered(gradients[recurrent])])
+def _same(framework: str, name: str, leaf: str) -> Alias:
+    return Alias(framework, name, (leaf,), lambda gradients: gradients[leaf])

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from rnn_widgets.convert import from_torch
+from rnn_widgets.convert import from_keras, from_torch
 from rnn_widgets.core.names import unknown
 from rnn_widgets.network import Network
 from rnn_widgets.presets import PRESETS, preset
@@ -86,16 +86,16 @@ def explore(net: Any = None, *, panels: Sequence[str] = DEFAULT, **values: Any) 
 
     Parameters
     ----------
-    net : Network, Lab, torch.nn.Module or str, optional
-        What to explore: a network; a lab, to look at what it holds; a torch RNN, GRU or LSTM
-        (layer or cell), of which the weights are copied; or the name of a preset. By default the
-        network of a question that was really asked: which of five unnamed gradients is which?
+    net : Network, Lab, torch.nn.Module, keras.layers.Layer or str, optional
+        What to explore: a network; a lab, to look at what it holds; an RNN, GRU or LSTM of torch
+        or Keras (layer or cell), of which the weights are copied; or a preset's name. By default
+        the network of a question that was really asked: which of five unnamed gradients is which?
     panels : sequence of str
         Which panels to show and in which order: "toolbar", "graph", "parameters",
         "contributions", "bars", "lag", "chain", "jacobian", "table".
     **values
-        For a module, what `from_torch` takes: ``x=`` (T, I), ``h0=``, ``c0=``, ``loss=`` and so
-        on; for a network or preset, leaves to replace, as `Network.replace` does.
+        For a layer, what `from_torch` or `from_keras` takes: ``x=`` (T, I), ``h0=``, ``c0=``,
+        ``loss=`` and so on; for a network or preset, leaves to replace, as `Network.replace` does.
 
     Returns
     -------
@@ -136,4 +136,6 @@ def _lab(net: Any, values: dict[str, Any]) -> Lab:
         return lab
     if isinstance(net, Network):
         return Lab(net.replace(**values))
-    return Lab(from_torch(net, **values))
+    from rnn_widgets.interop.keras.layers import is_keras
+
+    return Lab((from_keras if is_keras(net) else from_torch)(net, **values))

@@ -101,3 +101,56 @@ def test_01_in_notebook_7(notebook_server: Server, page: Page, logged: list[str]
     notebook.run_all()
     drive(notebook)
     assert logged == []
+
+
+def recall() -> tuple[torch.nn.GRU, torch.nn.Linear, torch.Tensor, torch.Tensor]:
+    """The untrained GRU of the sixth tutorial and a batch of its task."""
+    torch.manual_seed(0)
+    gru, out = torch.nn.GRU(1, 8, batch_first=True).double(), torch.nn.Linear(8, 1)
+    generator = torch.Generator().manual_seed(1000)
+    x = 0.3 * torch.randn(32, 16, 1, generator=generator, dtype=torch.float64)
+    sign = torch.sign(torch.randn(32, generator=generator, dtype=torch.float64))
+    x[:, 0, 0] = sign
+    return gru, out, x, sign
+
+
+def total_norms() -> list[float]:
+    """‖∂L/∂h_t‖ of each step by autograd alone, the layer called step by step."""
+    torch.manual_seed(0)
+    gru, out, x, sign = recall()
+    out.double()
+    states, h = [], torch.zeros(1, 32, 8, dtype=torch.float64)
+    for t in range(16):
+        _, h = gru(x[:, t : t + 1], h)
+        h.retain_grad()
+        states.append(h)
+    ((out(h[0])[:, 0] - sign) ** 2).mean().backward()
+    return [float(state.grad.norm()) for state in states]
+
+
+def test_06_in_jupyterlab(
+    lab_server: Server, logged: list[str], open_lab: Callable[..., OpenNotebook]
+) -> None:
+    shutil.copy(NOTEBOOKS / "06_every_timestep.ipynb", lab_server.root)
+    notebook = open_lab("06_every_timestep.ipynb")
+    page, truth = notebook.page, total_norms()
+    flow = page.locator(".rw-figure").first
+    flow.scroll_into_view_if_needed()
+    flow.focus()
+    for step in (0, 1):
+        page.keyboard.press("ArrowRight")
+        reading = page.locator(".rw-foot output").first
+        expect(reading).to_contain_text(f"t = {step + 1} (step {step})")
+        shown = reading.inner_text().split("total ")[1].split(",")[0].replace("−", "-")
+        assert float(shown) == float(f"{truth[step]:.3g}")
+
+    # Back through training, as far as its beginning.
+    moment = page.locator(".widget-slider", has_text="moment").first.locator(".noUi-handle")
+    moment.scroll_into_view_if_needed()
+    moment.focus()
+    page.keyboard.press("Home")
+    expect(page.get_by_text("pass 0 of 190")).to_be_visible()
+    begun = notebook.python("watched['GRU'].total[0].tolist()")
+    assert begun[0] < 1e-3 * begun[-1]
+    expect(page.get_by_text("adjoints of hₜ in pass 0")).to_be_visible()
+    assert logged == []

@@ -36,7 +36,8 @@ def test_docstring_examples(name: str) -> None:
 
 def test_each_public_method_of_a_network_has_an_example() -> None:
     public = [m for n, m in inspect.getmembers(Network) if not n.startswith("_")]
-    makers = [rw.rnn, rw.gru, rw.lstm, rw.custom, rw.cell, rw.from_torch, rw.from_flux]
+    readers = [rw.from_torch, rw.from_keras, rw.from_flux]
+    makers = [rw.rnn, rw.gru, rw.lstm, rw.custom, rw.cell, *readers]
     written = [m for m in (*public, *makers) if callable(m) or isinstance(m, property)]
     assert len(written) > 18
     for method in written:

@@ -1,0 +1,176 @@
+"""Standing in for a torch layer's forward: each call runs our own pass inside autograd's graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from .direction import Swept
+from .spec import LayerSpec
+from .stack import Reach, Tape, gradients, handed_down, run_stack, sweep_stack
+
+
+@dataclass
+class Call:
+    """One call of the layer.
+
+    ``weights`` are copies of the layer's; ``given`` the state tensors that the call was given
+    (None: zeros) and ``returned`` those that it returned, as objects of autograd's graph;
+    ``lengths`` (N,) those of a packed batch. ``swept``, ``reach`` and ``gradients`` come with the
+    backward pass; without it nothing has reached the call. ``seconds`` is how long both took.
+    """
+
+    spec: LayerSpec
+    weights: dict[str, Tensor]
+    lengths: Tensor | None = None
+    live: Tensor | None = None
+    dropout: float = 0.0
+    tape: Tape | None = None
+    given: tuple[Tensor | None, ...] = ()
+    returned: tuple[Tensor, ...] = ()
+    swept: tuple[tuple[Swept, ...], ...] | None = None
+    reach: Reach | None = None
+    gradients: dict[str, Tensor] | None = None
+    seconds: float = 0.0
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        assert self.tape is not None
+        return self.tape.directions[0][0].steps
+
+    @property
+    def samples(self) -> int:
+        """N."""
+        assert self.tape is not None
+        return self.tape.directions[0][0].x.shape[1]
+
+    def forward(self, x: Tensor, h0: Tensor | None, c0: Tensor | None) -> tuple[Tensor, ...]:
+        """Run the call: outputs (T, N, D·P) and final states."""
+        begun = perf_counter()
+        self.tape, y, h, c = run_stack(self.spec, self.weights, x, h0, c0, self.live, self.dropout)
+        self.seconds += perf_counter() - begun
+        return (y, h) if c is None else (y, h, c)
+
+    def sweep(self, y: Tensor | None, h: Tensor | None, c: Tensor | None) -> None:
+        """Run the reverse sweep from the adjoints of outputs and final states."""
+        assert self.tape is not None
+        begun = perf_counter()
+        self.reach = self._reach(self.tape, y, h, c)
+        self.swept = sweep_stack(self.tape, self.reach)
+        self.gradients = gradients(self.tape, self.swept)
+        self.seconds += perf_counter() - begun
+
+    def initial(self, state: str) -> Tensor:
+        """The adjoint of an initial state, (L·D, N, ·)."""
+        assert self.swept is not None
+        return torch.stack([getattr(made, state)[0] for here in self.swept for made in here])
+
+    def _reach(self, tape: Tape, y: Tensor | None, h: Tensor | None, c: Tensor | None) -> Reach:
+        size, layers = self.spec.output_size, self.spec.num_layers
+        of_h: list[tuple[Tensor | None, ...]] = []
+        of_c: list[tuple[Tensor | None, ...]] = []
+        for layer, here in enumerate(tape.directions):
+            row_h: list[Tensor | None] = []
+            row_c: list[Tensor | None] = []
+            for at, d in enumerate(here):
+                row = layer * len(here) + at
+                to_h = torch.zeros_like(d.h) if layer == layers - 1 else None
+                if y is not None and to_h is not None:
+                    to_h.copy_(y[..., at * size : (at + 1) * size])
+                if h is not None:
+                    to_h = torch.zeros_like(d.h) if to_h is None else to_h
+                    self._at_the_end(to_h, h[row], d.reverse)
+                to_c = None
+                if c is not None and d.c is not None:
+                    to_c = torch.zeros_like(d.c)
+                    self._at_the_end(to_c, c[row], d.reverse)
+                row_h.append(None if to_h is None else to_h.unsqueeze(1))
+                row_c.append(None if to_c is None else to_c.unsqueeze(1))
+            of_h.append(tuple(row_h))
+            of_c.append(tuple(row_c))
+        return Reach(tuple(of_h), tuple(of_c))
+
+    def _at_the_end(self, over_time: Tensor, final: Tensor, reverse: bool) -> None:
+        """Add the adjoint of final states at the step after which each sample had them."""
+        if self.live is None:
+            over_time[0 if reverse else -1] += final
+            return
+        live = self.live.to(torch.uint8)  # which argmax takes on every device
+        last = live.argmax(0) if reverse else len(live) - 1 - live.flip(0).argmax(0)
+        over_time[last, torch.arange(len(last), device=last.device)] += final
+
+
+class _Recurrent(torch.autograd.Function):
+    """A call as one node of autograd's graph."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, dummy: Tensor, x: Tensor, h0: Any, c0: Any, *w: Any) -> Any:
+        dtype = next(iter(call.weights.values())).dtype
+        ctx.call = call
+        ctx.dtypes = [None if t is None else t.dtype for t in (x, h0, c0, *w)]
+        ctx.set_materialize_grads(False)
+        with torch.autocast(x.device.type, enabled=False):
+            made = call.forward(
+                own(x, dtype),
+                None if h0 is None else own(h0, dtype),
+                None if c0 is None else own(c0, dtype),
+            )
+        # The model may change in place what it gets; the tape has to stay.
+        return tuple(own(t, x.dtype) for t in made)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, y: Any, h: Any, c: Any = None) -> Any:
+        call: Call = ctx.call
+        assert call.tape is not None
+        x = call.tape.directions[0][0].x
+        with torch.autocast(x.device.type, enabled=False):
+            call.sweep(*(None if g is None else g.to(x.dtype) for g in (y, h, c)))
+            assert call.swept is not None
+            assert call.gradients is not None
+            needs = ctx.needs_input_grad[2:]
+            found: list[Tensor | None] = [None, None, None]
+            if needs[0]:
+                found[0] = handed_down(call.tape, 0, call.swept[0])[:, 0]
+            if needs[1]:
+                found[1] = call.initial("h0")
+            if needs[2]:
+                found[2] = call.initial("c0")
+            found += [
+                call.gradients.get(name) if need else None
+                for name, need in zip(call.spec.weights(), needs[3:], strict=True)
+            ]
+            cast = [
+                None if g is None else g.to(to) for g, to in zip(found, ctx.dtypes, strict=True)
+            ]
+        return (None, None, *cast)
+
+
+def apply(
+    call: Call,
+    dummy: Tensor,
+    x: Tensor,
+    h0: Tensor | None,
+    c0: Tensor | None,
+    weights: Sequence[Tensor | None],
+) -> tuple[Tensor, ...]:
+    """Outputs (T, N, D·P) and final states of a call, as nodes of autograd's graph.
+
+    ``weights`` are those of ``call.spec.weights()``, None for one that there is not.
+    """
+    made: tuple[Tensor, ...] = _Recurrent.apply(  # type: ignore[no-untyped-call]
+        call, dummy, x, h0, c0, *weights
+    )
+    return made
+
+
+def own(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """A contiguous copy that nobody else holds."""
+    return tensor.detach().to(dtype, copy=True, memory_format=torch.contiguous_format)

@@ -1,0 +1,59 @@
+"""What stands in for a layer of a framework during one pass of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from rnn_widgets.interop.keras.layers import is_keras
+
+from .calls import Call
+from .spec import LayerSpec, Parameter
+
+
+class Standing(Protocol):
+    """A layer's stand-in; keeps the calls.
+
+    ``attribute`` is the method that ``forward`` takes the place of, ``names`` the layer's own
+    names for its weights, ``kind`` what it is called; ``refusal`` says why a call could not be
+    recorded, if so.
+    """
+
+    attribute: str
+    spec: LayerSpec
+    names: tuple[Parameter, ...]
+    kind: str
+    calls: list[Call]
+    refusal: str
+
+    @property
+    def mode(self) -> str:
+        """The mode that the layer was in: "train" or "eval"."""
+
+    @property
+    def forward(self) -> Callable[..., Any]:
+        """Called as the layer is."""
+
+
+def stand_in(module: nn.Module, dummy: Tensor) -> Standing:
+    """The stand-in of a recurrent layer of torch or Keras.
+
+    Parameters
+    ----------
+    module : nn.Module
+        As `find` gives it.
+    dummy : tensor
+        A scalar that requires grad, so that each call is in autograd's graph.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a layer whose equations cannot be told.
+    """
+    from rnn_widgets.interop.keras.stand_in import KerasStandIn
+
+    from .torch_layers import StandIn
+
+    return KerasStandIn(module, dummy) if is_keras(module) else StandIn(module, dummy)

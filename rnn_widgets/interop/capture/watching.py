@@ -1,0 +1,130 @@
+"""Following a layer through a training loop: some of its passes are run by its stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from rnn_widgets.interop.keras.layers import is_keras
+
+from .collect import collected
+from .standing import Standing, stand_in
+from .torch_layers import find
+
+Received = Callable[[int, dict[str, Any], dict[str, NDArray[Any]]], None]
+
+
+class Watcher:
+    """Records every so many forward and backward passes of a model that is being trained.
+
+    Parameters
+    ----------
+    model : nn.Module
+    layer : str, nn.Module, int or None
+        As for `find`.
+    every : int
+        How many passes apart the recorded ones are; the first is recorded.
+    counted : callable
+        Called before each pass.
+    received : callable
+        Called with the number of a pass and what it recorded, once the next pass begins.
+
+    Attributes
+    ----------
+    name : str
+        The layer's name in the model.
+    seconds : float
+        How long the recorded passes of the layer have taken, forward and backward.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        layer: Any,
+        every: int,
+        counted: Callable[[], None],
+        received: Received,
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
+        self.name, self._module = find(model, layer)
+        self._model, self._every = model, every
+        self._counted, self._received = counted, received
+        self._attribute = "call" if is_keras(self._module) else "forward"
+        self._stand_in: Standing | None = None
+        self._recorded: tuple[int, Standing] | None = None
+        self._next = 0
+        self._hooks: list[Any] = []
+        self._before_this = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long the recorded passes of the layer have taken so far."""
+        calls = self._recorded[1].calls if self._recorded else []
+        return sum((call.seconds for call in calls), self._before_this)
+
+    def start(self) -> None:
+        """Watch from now on."""
+        # A callable in the instance's own dict is found before the class's method.
+        self._module.__dict__[self._attribute] = self._forward
+        self._hooks = [
+            self._model.register_forward_pre_hook(self._begins),
+            self._model.register_forward_hook(self._ends, always_call=True),
+        ]
+
+    def stop(self, hand_over: bool) -> None:
+        """Leave the model as it was, and hand over the last recorded pass if asked to."""
+        for hook in self._hooks:
+            hook.remove()
+        self._module.__dict__.pop(self._attribute, None)
+        if hand_over:
+            self._hand_over()
+
+    def _begins(self, *_: Any) -> None:
+        if not (self._model.training and torch.is_grad_enabled()):
+            return
+        self._hand_over()
+        self._counted()
+        if self._next % self._every == 0:
+            device = next(self._module.parameters()).device
+            self._stand_in = stand_in(
+                self._module, torch.zeros((), device=device, requires_grad=True)
+            )
+            self._recorded = self._next, self._stand_in
+        self._next += 1
+
+    def _ends(self, *_: Any) -> None:
+        self._stand_in = None
+
+    def _forward(self, *args: Any, **options: Any) -> Any:
+        if self._stand_in is None:
+            return getattr(type(self._module), self._attribute)(self._module, *args, **options)
+        return self._stand_in.forward(*args, **options)
+
+    def _hand_over(self) -> None:
+        """Pass on what was recorded, if a backward pass has come to it."""
+        if self._recorded is None:
+            return
+        (number, stand_in), self._recorded = self._recorded, None
+        self._before_this += sum(call.seconds for call in stand_in.calls)
+        if stand_in.refusal:
+            raise ValueError(stand_in.refusal)
+        if all(call.swept is None for call in stand_in.calls):
+            return
+        for call, following in zip(stand_in.calls, stand_in.calls[1:], strict=False):
+            for left, taken in zip(call.returned, following.given, strict=True):
+                if taken is not left and taken is not None and taken.requires_grad:
+                    raise ValueError(
+                        f"{self.name or 'the layer'!r} is called several times and its state is "
+                        "changed in between: the way back through that is gone after "
+                        "loss.backward(); use record for single passes instead"
+                    )
+        begun = perf_counter()
+        meta, arrays = collected(stand_in, stand_in.calls)
+        self._before_this += perf_counter() - begun
+        self._received(number, meta | {"layer": self.name}, arrays)

@@ -1,0 +1,39 @@
+"""What all figures of a recording share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from rnn_widgets.recording.recording import Recording
+
+    from .selection import Selection
+
+
+class Linked:
+    """What all figures of a recording share."""
+
+    _selection: Selection | None = None
+
+    @property
+    def selection(self) -> Selection:
+        """What the figures look at: step, sample, channels, gate, direction.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> import torch
+        >>> rec = rw.record(torch.nn.RNN(2, 3), torch.ones(5, 4, 2), lambda out: out[0].sum())
+        >>> rec.selection.sample = 2
+        >>> rec.selection
+        Selection(step=None, sample=2, channels=None, gate='all', direction='both')
+        """
+        from .selection import of_recording
+
+        if self._selection is None or self._selection.comm is None:
+            self._selection = of_recording(self._recording)
+        return self._selection
+
+    @property
+    def _recording(self) -> Recording:
+        return cast("Recording", self)

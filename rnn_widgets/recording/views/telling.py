@@ -1,0 +1,80 @@
+"""The words over and under a figure: what its numbers are and whose."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rnn_widgets.recording.layer import Array
+
+from .pick import Picked
+from .scales import Scale
+from .text import listed, plural
+
+if TYPE_CHECKING:
+    from rnn_widgets.recording.recording import Recording
+
+MEANINGS = {
+    "total": "Total adjoint: all of the gradient at a step, direct and carried.",
+    "direct": (
+        "Direct adjoint: what reaches a step's state except through this layer's own next step; "
+        "zero here does not mean no gradient: see the total."
+    ),
+    "carried": "Carried adjoint: what came back to a step through this layer's own next step.",
+    "inputs": "The gradient that goes on to what feeds the layer.",
+    "outputs": "Values of the layer's output, not gradients.",
+    "adjoints": "The gradient before the gate's nonlinearity.",
+    "values": "Values after the nonlinearity, not gradients.",
+}
+SUM = (
+    "total = direct + carried, as vectors: their norms do not add. Direct enters at the step "
+    "itself, from later layers and the loss; carried came back through this layer's next step."
+)
+
+
+def sentences(*parts: str) -> str:
+    """Those that are not empty, one after another."""
+    return " ".join(filter(None, parts))
+
+
+def about(rec: Recording, numbers: Array, scale: Scale) -> list[str]:
+    """What must be said of numbers: all zero, beyond the scale, of samples that end early."""
+    beyond = int(((numbers < scale.low) | (numbers > scale.high)).sum(where=np.isfinite(numbers)))
+    if scale.kind == "log":
+        beyond = int((numbers > scale.high).sum(where=np.isfinite(numbers)))
+    return [
+        f"{plural(beyond, 'number')} beyond the ends of the scale." if beyond else "",
+        "" if numbers.any() else "All of these numbers are zero.",
+        "" if rec.lengths is None else "Steps beyond a sample's own length are left out.",
+    ]
+
+
+def meaning(what: str) -> str:
+    """A sentence about a recorded quantity, so that direct and total are not mistaken."""
+    last = re.split(r"[.\[]", what.removesuffix("]"))[-1]
+    return MEANINGS.get(last) or MEANINGS.get(what.split(".")[0], "")
+
+
+def told(what: str, label: str) -> str:
+    """The label of a quantity with the symbol that it is written as."""
+    symbols = {"total": "∂L/∂hₜ", "cell.total": "∂L/∂cₜ", "inputs": "∂L/∂xₜ"}
+    symbol = symbols.get(re.sub(r"^layers\[\d+\]\.", "", what))
+    return f"{label} {symbol}" if symbol else label
+
+
+def of_layer(rec: Recording) -> str:
+    """Whose numbers they are: ``encoder.rnn (LSTM)``."""
+    return f"{rec.layer} ({rec.kind})" if rec.layer else rec.kind
+
+
+def of_samples(picked: Picked, rec: Recording) -> str:
+    """Which samples: ``sample 3``, or ``16 samples``, or which of how many."""
+    if rec.samples == 1:
+        return ""
+    if len(picked.samples) == 1:
+        return f", sample {picked.samples[0]}"
+    if len(picked.samples) == rec.samples:
+        return f", {plural(rec.samples, 'sample')}"
+    return f", samples {listed(picked.samples)} of {rec.samples}"

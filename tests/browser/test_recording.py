@@ -1,0 +1,174 @@
+"""Figures of a recording in JupyterLab: what is on the page, and how figures move together."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from .conftest import OpenNotebook
+
+SETUP = """
+import numpy as np, torch, rnn_widgets as rw
+torch.manual_seed(0)
+layer = torch.nn.GRU(2, 3, batch_first=True).double()
+x = torch.randn(4, 8, 2, dtype=torch.float64)
+rec = rw.record(layer, x, lambda out: (out[0] ** 2).sum())
+"""
+ACCENT, ALARM = "rgb(139, 95, 214)", "rgb(216, 27, 96)"
+Opener = Callable[..., OpenNotebook]
+
+# Points of every path of one colour, as shares of the plot area from its left and from its bottom.
+DRAWN = """(figure, colour) => {
+    const area = figure.querySelector('.plotarea_events');
+    const [width, height] = ['width', 'height'].map((name) => Number(area.getAttribute(name)));
+    return [...figure.querySelectorAll('.curve path.line')]
+        .filter((path) => path.style.stroke === colour)
+        .map((path) => [...(path.getAttribute('d') ?? '').matchAll(/[ML]([-.\\de]+),([-.\\de]+)/g)]
+            .map(([, x, y]) => [Number(x) / width, 1 - Number(y) / height]));
+}"""
+
+
+CLEAR = """(index) => {
+    const { content } = window.jupyterapp.shell.currentWidget;
+    content.widgets[index].model.sharedModel.setOutputs([]);
+}"""
+
+
+@pytest.fixture(autouse=True)
+def _no_console_errors(page: Page) -> Iterator[None]:
+    """Fail the test in whose page bqplot was given what it cannot draw."""
+    errors: list[str] = []
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    yield
+    assert not [error for error in errors if "attribute" in error], errors
+
+
+def figure(notebook: OpenNotebook, index: int) -> Locator:
+    return notebook.page.locator(".rw-figure").nth(index)
+
+
+def drawn(of: Locator, colour: str) -> list[np.ndarray]:
+    """Points of the paths of one colour, longest last; a path ends with a point that is none."""
+    paths = [np.array(path[:-1]).reshape(-1, 2) for path in of.evaluate(DRAWN, colour)]
+    return sorted(paths, key=len)
+
+
+def marked(of: Locator) -> list[float]:
+    """Where the selected step is marked: shares of the width, once for each column of panels."""
+    (marker,) = [
+        path for path in drawn(of, ACCENT) if not len(path) or np.ptp(path[:, 1]) > 0.9
+    ] or [[]]
+    return sorted({round(float(x), 4) for x, _ in marker})
+
+
+def point(notebook: OpenNotebook, of: Locator, x: float, y: float) -> None:
+    """Rest the mouse on shares of the plot area, from the left and from the bottom."""
+    box = of.locator(".plotarea_events").bounding_box()
+    across, up = box["x"] + x * box["width"], box["y"] + (1 - y) * box["height"]
+    notebook.page.mouse.move(across - 1, up)
+    notebook.page.mouse.move(across, up)
+
+
+def test_numbers_on_the_page_and_a_step_marked_in_every_figure(open_lab: Opener) -> None:
+    cells = ("rec.features_1d(channels=1, samples=2, norm=4)", "rec.features_2d()")
+    notebook = open_lab("linked.ipynb", SETUP, *cells)
+    curves, maps = figure(notebook, 0), figure(notebook, 1)
+    notebook.wait_for(lambda: len(drawn(curves, ACCENT)) == 2, "the curve and the marker")
+    truth = np.array(notebook.python("rec.total[2, :, 1].tolist()"))
+    curve = drawn(curves, ACCENT)[-1]
+    # One panel of height 2 with a lane of 0.1 above it; steps stand in the middle of their eighth.
+    np.testing.assert_allclose(curve[:, 1], (truth / 4 + 1) / 2.1, atol=1e-4)
+    np.testing.assert_allclose(curve[:, 0], (np.arange(8) + 0.5) / 8, atol=1e-6)
+
+    point(notebook, curves, 5.6 / 8, 0.5)
+    notebook.wait_for(lambda: notebook.python("rec.selection.step") == 5, "Python's step")
+    reading = notebook.page.locator(".rw-foot output").first
+    number = float(f"{truth[5]:.3g}")
+    expect(reading).to_contain_text("t = 6 (step 5) · channel 1 · sample 2: ")
+    assert float(reading.inner_text().split(": ")[1].replace("−", "-")) == number
+    notebook.wait_for(lambda: len(marked(maps)) == 4, "both sides of the step, in both columns")
+    # Two columns of 8 steps with a gap of 1: the step lies between 5 and 6 of 17.
+    np.testing.assert_allclose(marked(maps), np.array([5, 6, 14, 15]) / 17, atol=1e-3)
+    assert len(drawn(curves, ACCENT)) == 2
+
+    maps.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
+        notebook.page.keyboard.press(key)
+    notebook.wait_for(lambda: notebook.python("rec.selection.step") == 6, "the next step")
+    expect(notebook.page.locator(".rw-foot output").nth(1)).to_contain_text("t = 7 (step 6)")
+    notebook.page.keyboard.press("Escape")
+    notebook.wait_for(lambda: not marked(maps), "nothing marked")
+    assert notebook.python("rec.selection.step") is None
+    notebook.python("rec.selection.step = 0\n0")
+    notebook.wait_for(lambda: len(marked(maps)) == 4, "a step marked by Python")
+
+    # A figure whose output is cleared listens no longer; the others go on.
+    notebook.page.evaluate(CLEAR, 1)
+    expect(notebook.page.locator(".rw-figure")).to_have_count(1)
+    point(notebook, figure(notebook, 0), 2.5 / 17, 0.2)
+    notebook.wait_for(lambda: notebook.python("rec.selection.step") == 2, "pointing still works")
+
+
+def test_one_slider_and_one_field_move_all_figures(open_lab: Opener) -> None:
+    notebook = open_lab("slider.ipynb", SETUP, "rec.features_1d()", "rec.flow()")
+    curves, flow = figure(notebook, 0), figure(notebook, 1)
+    expect(curves.locator(".mainheading")).to_have_text(
+        "total adjoint of h ∂L/∂hₜ · GRU, 4 samples"
+    )
+    handles = notebook.page.locator(".rw-controls .noUi-handle")
+    expect(handles).to_have_count(2)
+    handles.first.focus()
+    for _ in range(3):
+        notebook.page.keyboard.press("ArrowRight")
+    expect(flow.locator(".mainheading")).to_contain_text("sample 2")
+    expect(notebook.page.locator(".rw-legend").first).to_contain_text("sample 2")
+    truth = np.array(notebook.python("rec.total[2].T.tolist()"))
+    limit = notebook.python("rec.features_1d().norm()[1]")
+
+    def focused() -> bool:
+        shares = drawn(curves, ACCENT)[-1][:, 1]
+        heights = (truth / limit + 1) / 2.1  # three panels beside one another
+        return shares.size == truth.size and np.allclose(shares, heights.ravel(), atol=1e-4)
+
+    notebook.wait_for(focused, "the curves of sample 2 stand out")
+    field = notebook.page.get_by_placeholder("all, or such as").last
+    field.fill("0, 2")
+    field.press("Enter")
+    expect(curves.locator(".object_grp")).to_have_count(2)
+    norm = notebook.python("float(np.linalg.norm(rec.total[2, 3, [0, 2]]))")
+    point(notebook, flow, 3.5 / 8, 0.5)
+    reading = notebook.page.locator(".rw-foot output").last
+    expect(reading).to_contain_text("t = 4 (step 3) · norm: total ")
+    total = re.search(r"total ([\d.e−]+)", reading.inner_text())[1]
+    assert float(total.replace("−", "-")) == float(f"{norm:.3g}")
+
+
+def test_nan_is_marked_and_saved_pictures_have_real_colours(open_lab: Opener) -> None:
+    broken = "x[1, 5] = torch.nan\nbad = rw.record(layer, x, lambda out: out[0][:, :5].sum())"
+    cells = ("bad.features_1d()", "bad.features_2d(samples=1)")
+    notebook = open_lab("broken.ipynb", SETUP + broken, *cells)
+    curves, maps = figure(notebook, 0), figure(notebook, 1)
+    lost = notebook.python("np.argwhere(np.isnan(bad.total)).tolist()")
+    assert lost
+    expect(curves.locator(".mainheading")).to_contain_text(f"{len(lost)} NaN")
+    notebook.wait_for(lambda: len(drawn(curves, ALARM)) == 1, "the marks of NaN")
+    (marks,) = drawn(curves, ALARM)
+    # Three panels of 8 steps with gaps of 1; each mark is a line of two points.
+    expected = sorted({(9 * unit + step + 0.5) / 26 for _, step, unit in lost})
+    np.testing.assert_allclose(sorted(set(marks[:, 0].round(6))), expected, atol=1e-5)
+    for shown in (curves, maps):
+        foot = shown.locator("xpath=following-sibling::*[1]")
+        expect(foot.locator(".rw-legend")).to_contain_text("NaN or ±∞")
+        with notebook.page.expect_download() as download:
+            foot.get_by_role("button", name="SVG").click()
+        assert download.value.suggested_filename.endswith(".svg")
+        svg = download.value.path().read_text()
+        assert "var(--" not in svg
+        assert "blob:" not in svg
+        with notebook.page.expect_download() as download:
+            foot.get_by_role("button", name="PNG").click()
+        assert download.value.path().read_bytes().startswith(b"\x89PNG")
+    inside = "document.querySelectorAll('.rw-figure image').length"
+    assert notebook.page.evaluate(inside) == 1

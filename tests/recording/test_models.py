@@ -1,0 +1,499 @@
+"""Layers inside models: found, called in every way that torch allows, and refused with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence
+
+import rnn_widgets as rw
+
+from .cases import close
+
+CELLS: dict[str, Any] = {"RNN": nn.RNNCell, "GRU": nn.GRUCell, "LSTM": nn.LSTMCell}
+LAYERS: dict[str, Any] = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
+
+
+class Translator(nn.Module):
+    """An encoder of two layers and a decoder, with the usual things around them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, 4)
+        self.encoder = nn.ModuleDict(
+            {"rnn": nn.LSTM(4, 3, batch_first=True), "unused": nn.GRU(3, 3)}
+        )
+        self.decoder = nn.Module()
+        self.decoder.rnn = nn.GRU(3, 5, batch_first=True)
+        self.decoder.norm = nn.LayerNorm(5)
+        self.head = nn.Linear(5, 2)
+
+    def forward(self, tokens: Tensor, scale: float = 1.0) -> dict[str, Tensor]:
+        encoded, _ = self.encoder["rnn"](self.embed(tokens))
+        decoded, last = self.decoder.rnn(encoded)
+        return {"steps": self.head(self.decoder.norm(decoded)) * scale, "last": last}
+
+
+def translator() -> tuple[Translator, Tensor]:
+    torch.manual_seed(0)
+    return Translator().double(), torch.randint(7, (3, 6))
+
+
+def squares(out: dict[str, Tensor]) -> Tensor:
+    return out["steps"].pow(2).sum() + out["last"].sum()
+
+
+def record(layer: Any = "encoder.rnn", loss: Callable[[Any], Any] = squares, **options: Any) -> Any:
+    model, tokens = translator()
+    return rw.record(model, tokens, loss, layer=layer, **options)
+
+
+@pytest.mark.parametrize("name", ["encoder.rnn", "decoder.rnn"])
+def test_a_layer_anywhere_in_a_model(name: str) -> None:
+    model, tokens = translator()
+    rec = rw.record(model, tokens, squares, layer=name)
+    module = model.get_submodule(name)
+    squares(model(tokens)).backward()
+    assert rec.layer == name
+    for parameter, value in module.named_parameters():
+        close(rec.gradients[parameter], value.grad, parameter)
+    close(rec.loss, squares(model(tokens)), "loss")
+
+
+def test_a_layer_by_name_part_of_a_name_module_or_place() -> None:
+    model, tokens = translator()
+    by_name = rw.record(model, tokens, squares, layer="decoder.rnn")
+    for layer in (model.decoder.rnn, 2, -1):
+        rec = rw.record(model, tokens, squares, layer=layer)
+        assert rec.layer == "decoder.rnn"
+        assert (rec.total == by_name.total).all()
+    alone = nn.ModuleDict({"a": nn.Sequential(nn.Linear(2, 2), nn.GRU(2, 3))})
+    alone.forward = lambda x: alone["a"](x)[0]  # type: ignore[method-assign]
+    for name in ("a.1", "1", None, 0):
+        assert rw.record(alone, torch.ones(4, 1, 2), Tensor.sum, layer=name).layer == "a.1"
+    assert rw.record(nn.RNN(2, 3), torch.ones(4, 1, 2), lambda out: out[0].sum()).layer == ""
+
+
+def test_arguments_as_a_tuple_or_by_name() -> None:
+    model, tokens = translator()
+    plain = rw.record(model, tokens, squares, layer=0)
+    twice = rw.record(model, (tokens, 2.0), squares, layer=0)
+    named = rw.record(model, {"tokens": tokens, "scale": 2.0}, squares, layer=0)
+    assert (twice.total == named.total).all()
+    assert (twice.total != plain.total).any()
+
+
+def test_a_packed_sequence_is_one_argument() -> None:
+    packed = pack_sequence([torch.ones(2, 2), torch.ones(4, 2)], enforce_sorted=False)
+    rec = rw.record(nn.LSTM(2, 3), packed, lambda out: out[0].data.sum())
+    assert (rec.samples, rec.steps) == (2, 4)
+    assert rec.lengths is not None
+    assert rec.lengths.tolist() == [2, 4]
+
+
+class Loop(nn.Module):
+    """A cell that the model loops over itself; ``between`` acts on the state between steps."""
+
+    def __init__(self, kind: str, between: Callable[[Tensor], Tensor] = lambda s: s) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.cell = CELLS[kind](2, 3).double()
+        self.between = between
+        self.states: Any = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, outputs = self.states, []
+        for one in x:
+            state = self.cell(one, state)
+            outputs.append(state[0] if isinstance(state, tuple) else state)
+            state = (
+                tuple(self.between(s) for s in state)
+                if isinstance(state, tuple)
+                else self.between(state)
+            )
+        return torch.stack(outputs)
+
+
+def same_as_layer(loop: Loop, kind: str) -> Any:
+    layer = LAYERS[kind](2, 3).double()
+    with torch.no_grad():
+        for name, parameter in loop.cell.named_parameters():
+            getattr(layer, name + "_l0").copy_(parameter)
+    return layer
+
+
+def bent(y: Tensor) -> Tensor:
+    return torch.sin(3 * y).sum()
+
+
+@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("between", [lambda s: s, lambda s: s.clone(), lambda s: s.view_as(s)])
+def test_a_loop_over_a_cell_is_recorded_as_a_layer_is(kind: str, between: Any) -> None:
+    loop = Loop(kind, between)
+    x = torch.randn(5, 4, 2).double()
+    rec = rw.record(loop, x, bent, layer="cell")
+    same = rw.record(same_as_layer(loop, kind), x, lambda out: bent(out[0]))
+    assert (rec.kind, rec.calls, rec.steps) == (kind, 5, 5)
+    mine, theirs = rec.to_dict(), same.to_dict()
+    assert [
+        name.replace("]", "_l0]") for name in mine if "[" in name and "initial" not in name
+    ] == [name for name in theirs if "[" in name and "initial" not in name]
+    for (name, array), other in zip(mine.items(), theirs.values(), strict=True):
+        close(array, other, name)
+    for name in rec.gradients:
+        close(rec.by_source(name), same.by_source(name + "_l0"), name)
+        close(rec.contributions(name), same.contributions(name + "_l0"), name)
+    close(rec.state_jacobians(2).product(4, -1), same.state_jacobians(2).product(4, -1), "J")
+    x.requires_grad_()
+    gradients = torch.autograd.grad(bent(loop(x)), [x, *loop.cell.parameters()])
+    for array, gradient in zip(
+        [rec.inputs.swapaxes(0, 1), *rec.gradients.values()], gradients, strict=True
+    ):
+        close(array, gradient, "autograd")
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_cell_on_one_sequence_without_a_batch(kind: str) -> None:
+    loop = Loop(kind)
+    x = torch.randn(5, 2).double()
+    rec = rw.record(loop, x, bent)
+    same = rw.record(same_as_layer(loop, kind), x, lambda out: bent(out[0]))
+    assert rec.samples == 1
+    close(rec.total, same.total, "total")
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_state_detached_between_steps_carries_nothing(kind: str) -> None:
+    loop = Loop(kind, Tensor.detach)
+    x = torch.randn(4, 2, 2).double()
+    rec = rw.record(loop, x, bent)
+    assert not rec.carried.any()
+    assert rec.direct.any()
+    for name in rec.gradients:
+        off = rec.contributions(name) * (1 - np.eye(4))
+        assert not off.any()
+        close(
+            np.diag(rec.contributions(name)),
+            np.linalg.norm(rec.by_source(name).reshape(4, -1), axis=1),
+            name,
+        )
+    assert not rec.state_jacobians()[1].any()
+    with pytest.raises(ValueError, match=r"cut before step 1.*call="):
+        rec.network()
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_what_is_done_to_a_state_between_steps_is_differentiated(kind: str) -> None:
+    loop = Loop(kind, lambda s: 0.5 * torch.tanh(s))
+    x = torch.randn(4, 2, 2).double()
+    rec = rw.record(loop, x, bent)
+    gradients = torch.autograd.grad(bent(loop(x)), list(loop.cell.parameters()))
+    for array, gradient in zip(rec.gradients.values(), gradients, strict=True):
+        close(array, gradient, "autograd")
+    y = rec.outputs.swapaxes(0, 1)
+    close(rec.direct, (3 * np.cos(3 * y)).swapaxes(0, 1), "direct")
+    assert rec.carried[:, :-1].any()
+    for refused in (lambda: rec.contributions("weight_hh"), rec.state_jacobians, rec.network):
+        with pytest.raises(
+            ValueError, match="did something to the state or the weights between two"
+        ):
+            refused()
+
+
+def test_weights_that_are_drawn_anew_at_every_call() -> None:
+    class Drop(nn.Module):
+        def forward(self, weight: Tensor) -> Tensor:
+            return weight * torch.bernoulli(torch.full_like(weight, 0.5))
+
+    loop, x = Loop("GRU"), torch.randn(4, 2, 2).double().requires_grad_()
+    nn.utils.parametrize.register_parametrization(loop.cell, "weight_hh", Drop())
+    rec = rw.record(loop, x, bent)
+    (gradient,) = torch.autograd.grad(bent(loop(x)), x)
+    close(rec.inputs.swapaxes(0, 1), gradient, "autograd")
+    with pytest.raises(ValueError, match="the state or the weights"):
+        rec.contributions("weight_hh")
+
+
+def test_a_decoder_that_calls_its_layer_step_by_step() -> None:
+    """Two layers, one step at a time, fed with what they gave: later losses arrive directly."""
+    torch.manual_seed(2)
+    layer = nn.LSTM(3, 3, 2).double()
+    x = torch.randn(1, 2, 3).double()
+
+    class Decoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = layer
+
+        def forward(self, x: Tensor) -> Tensor:
+            state, outputs = None, []
+            for _ in range(4):
+                x, state = self.rnn(x, state)
+                outputs.append(x)
+            return torch.cat(outputs)
+
+    rec = rw.record(Decoder(), x, bent)
+    assert (rec.calls, rec.steps, rec.num_layers) == (4, 4, 2)
+    gradients = torch.autograd.grad(bent(Decoder()(x)), list(layer.parameters()))
+    for array, gradient in zip(rec.gradients.values(), gradients, strict=True):
+        close(array, gradient, "autograd")
+    assert not rec.carried[:, -1].any()
+    losses_alone = 3 * np.cos(3 * rec.outputs)
+    close(rec.direct[:, -1], losses_alone[:, -1], "last")
+    assert (np.abs(rec.direct - losses_alone)[:, :-1] > 1e-6).all()
+
+
+def test_longer_pieces_follow_each_other_too() -> None:
+    """A sequence in two calls is the sequence in one, but for what is direct at the seam."""
+    torch.manual_seed(3)
+    layer = nn.GRU(2, 3, 2, batch_first=True).double()
+    x = torch.randn(2, 7, 2).double()
+
+    class Pieces(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = layer
+
+        def forward(self, x: Tensor) -> Tensor:
+            first, state = self.rnn(x[:, :3])
+            return torch.cat([first, self.rnn(x[:, 3:], state)[0]], 1)
+
+    rec = rw.record(Pieces(), x, bent)
+    same = rw.record(layer, x, lambda out: bent(out[0]))
+    for (name, array), other in zip(rec.to_dict().items(), same.to_dict().values(), strict=True):
+        close(array, other, name)
+    for name in rec.gradients:
+        close(rec.contributions(name), same.contributions(name), name)
+
+
+class Pair(nn.Module):
+    """One bidirectional layer for two sentences, as models that compare them have it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(2, 3, bidirectional=True, **options).double()
+
+    def forward(self, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        return self.rnn(one)[0], self.rnn(other)[0]
+
+
+def test_one_of_several_calls() -> None:
+    torch.manual_seed(4)
+    model, x = Pair(), (torch.randn(4, 2, 2).double(), torch.randn(6, 2, 2).double())
+    parts = [rw.record(model, x, lambda out: bent(out[0]) * bent(out[1]), call=i) for i in (0, 1)]
+    assert [rec.steps for rec in parts] == [4, 6]
+    one, other = model(*x)
+    gradients = torch.autograd.grad(bent(one) * bent(other), list(model.rnn.parameters()))
+    both = [sum(pair) for pair in zip(*(p.gradients.values() for p in parts), strict=True)]
+    for array, gradient in zip(both, gradients, strict=True):
+        close(array, gradient, "autograd")
+    with pytest.raises(
+        ValueError, match=r"'rnn' is called 2 times and with two directions .*call=0"
+    ):
+        rw.record(model, x, lambda out: bent(out[0]))
+    with pytest.raises(IndexError, match="call 2 does not exist: 0 to 1"):
+        rw.record(model, x, lambda out: bent(out[0]), call=2)
+
+
+def test_calls_that_cannot_follow_each_other() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(2, 3)
+
+        def forward(self, one: Any, other: Any) -> Tensor:
+            return self.rnn(one)[1].sum() + self.rnn(other)[1].sum()
+
+    with pytest.raises(ValueError, match="different numbers of samples"):
+        rw.record(Twice(), (torch.ones(4, 2, 2), torch.ones(4, 3, 2)), lambda out: out)
+    packed = pack_sequence([torch.ones(2, 2), torch.ones(1, 2)])
+    with pytest.raises(ValueError, match="padded sequences do not follow"):
+        rw.record(Twice(), (packed, packed), lambda out: out)
+
+
+def test_a_layer_inside_a_checkpoint() -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    class Saving(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.GRU(2, 3).double(), nn.Linear(3, 2).double()
+
+        def forward(self, x: Tensor) -> Any:
+            def part(x: Tensor) -> Tensor:
+                return torch.tanh(self.head(self.rnn(torch.tanh(x))[0]))
+
+            return checkpoint(part, x, use_reentrant=False)
+
+    model, x = Saving(), torch.randn(4, 2, 2).double()
+    rec = rw.record(model, x, bent)
+    gradients = torch.autograd.grad(bent(model(x)), list(model.rnn.parameters()))
+    for array, gradient in zip(rec.gradients.values(), gradients, strict=True):
+        close(array, gradient, "autograd")
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch 2.13's own
+def test_a_compiled_model_is_recorded_as_it_is_written() -> None:
+    torch.manual_seed(5)
+    inner = nn.ModuleDict({"rnn": nn.GRU(2, 3)})
+    inner.forward = lambda x: inner["rnn"](x)[0]  # type: ignore[method-assign]
+    x = torch.randn(4, 2, 2)
+    plain = rw.record(inner, x, bent, layer="rnn")
+    whole = rw.record(torch.compile(inner), x, bent, layer="rnn")
+    part = rw.record(nn.Sequential(torch.compile(inner)), x, bent)
+    assert whole.layer == "rnn"
+    assert (whole.total == plain.total).all()
+    assert (part.total == plain.total).all()
+
+
+def test_weights_that_are_computed() -> None:
+    """With weight norm the layer's weights are results of others: their adjoints are recorded."""
+    layer = nn.utils.parametrizations.weight_norm(nn.GRU(2, 3).double(), "weight_hh_l0")
+    x = torch.randn(4, 2, 2).double()
+    rec = rw.record(layer, x, lambda out: bent(out[0]))
+    weight = layer.weight_hh_l0.detach().requires_grad_()
+    plain = nn.GRU(2, 3).double()
+    with torch.no_grad():
+        for name in rec.gradients:
+            getattr(plain, name).copy_(getattr(layer, name))
+    bent(plain(x)[0]).backward()
+    close(rec.gradients["weight_hh_l0"], plain.weight_hh_l0.grad, "weight_hh_l0")
+    close(rec.weights["weight_hh_l0"], weight, "value")
+
+
+def test_the_model_may_change_what_it_gets_in_place() -> None:
+    class InPlace(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.RNN(2, 3).double()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y, last = self.rnn(x)
+            last.zero_()
+            return y.mul_(2.0).relu_()
+
+    model, x = InPlace(), torch.randn(4, 2, 2).double()
+    rec = rw.record(model, x, bent)
+    gradients = torch.autograd.grad(bent(model(x)), list(model.rnn.parameters()))
+    for array, gradient in zip(rec.gradients.values(), gradients, strict=True):
+        close(array, gradient, "autograd")
+    close(rec.outputs, model.rnn(x)[0].transpose(0, 1), "outputs")
+
+
+def test_recording_inside_no_grad_and_inference_mode() -> None:
+    layer, x = nn.GRU(2, 3), torch.ones(4, 1, 2)
+    rec = rw.record(layer, x, lambda out: out[0].sum())
+    for context in (torch.no_grad, torch.inference_mode):
+        with context():
+            again = rw.record(layer, x, lambda out: out[0].sum())
+        assert (again.total == rec.total).all()
+
+
+def test_a_layer_that_the_model_runs_without_gradients() -> None:
+    class Frozen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = nn.GRU(2, 3), nn.Linear(3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                y = self.rnn(x)[0]
+            return self.head(y)
+
+    with pytest.raises(ValueError, match=r"loss does not depend on the layer 'rnn'$"):
+        rw.record(Frozen(), torch.ones(4, 1, 2), Tensor.sum)
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM(3, 4), nn.GRU(3, 4), nn.LSTM(3, 4, 2, proj_size=2)])
+def test_autocast_changes_no_number_of_the_layers_own(layer: Any) -> None:
+    """Half precision is for speed: a recording computes in the type of the weights."""
+    x = torch.randn(5, 2, 3).bfloat16()
+    with torch.autocast("cpu"):
+        rec = rw.record(layer, x, lambda out: out[0].float().pow(2).mean())
+    same = rw.record(layer, x.float(), lambda out: out[0].pow(2).mean())
+    assert (rec.outputs == same.outputs).all()
+    assert np.allclose(rec.total, same.total, atol=0.01 * np.abs(same.total).max())
+
+
+REFUSED = [
+    (
+        {"layer": "encoder.rmn"},
+        KeyError,
+        "no recurrent layer 'encoder.rmn'; did you mean 'encoder.rnn'.*encoder.unused, decoder.rnn",
+    ),
+    ({"layer": "rnn"}, ValueError, "'rnn' may be 'encoder.rnn' or 'decoder.rnn': give the whole"),
+    ({"layer": "encoder"}, ValueError, "'encoder' is no recurrent layer but holds 'encoder.rnn'"),
+    ({"layer": None}, ValueError, r"say which layer=: there are 'encoder.rnn' \(LSTM\), "),
+    ({"layer": 3}, IndexError, "layer 3 does not exist: in this order there are 'encoder.rnn'"),
+    ({"layer": 1.5}, TypeError, "a name, a module, an index or None, not 1.5"),
+    ({"layer": True}, TypeError, "not True"),
+    ({"layer": nn.GRU(2, 3)}, ValueError, "GRU is not among the model's recurrent layers"),
+    ({"layer": nn.Linear(2, 3)}, ValueError, "Linear is not among the model's recurrent layers"),
+    ({"layer": "encoder.unused"}, ValueError, "did not call the layer 'encoder.unused'"),
+    ({"loss": lambda out: out["steps"]}, ValueError, r"scalar, not a tensor of shape \(3, 6, 2\)"),
+    ({"loss": lambda out: 3.0}, TypeError, "loss must give a tensor, not float"),
+    ({"loss": lambda out: out}, TypeError, "loss must give a tensor, not dict"),
+    (
+        {"loss": lambda out: torch.zeros(())},
+        ValueError,
+        "loss does not depend on the layer 'encoder.rnn': it has no gradient at all",
+    ),
+    (
+        {"loss": lambda out: out["last"].detach().sum() + nn.Parameter(torch.ones(())).double()},
+        ValueError,
+        "loss does not depend on the layer 'encoder.rnn'$",
+    ),
+    ({"loss": "mse"}, TypeError, "loss must be a function of the model's output, not 'mse'"),
+    (
+        {"loss": squares, "sample_weight": [1, 1, 1]},
+        ValueError,
+        r"one number for each sample, shape \(N,\), not \(\)",
+    ),
+    (
+        {"loss": lambda out: out["steps"].sum((1, 2)), "sample_weight": [1, 2]},
+        ValueError,
+        r"sample_weight must have shape \(3,\) as the losses have, not \(2,\)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "error", "says"), REFUSED)
+def test_refusals_say_what_was_expected(options: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        record(**options)
+
+
+def test_models_that_cannot_be_recorded() -> None:
+    x = torch.ones(4, 1, 2)
+    with pytest.raises(TypeError, match=r"must be a torch.nn.Module, not function"):
+        rw.record(lambda x: x, x, Tensor.sum)
+    with pytest.raises(ValueError, match=r"no recurrent layer in this Linear: .*nn\.RNN"):
+        rw.record(nn.Linear(2, 2), x, Tensor.sum)
+
+    class Own(nn.GRU):
+        def forward(self, *args: Any) -> Any:
+            return super().forward(*args)
+
+    with pytest.raises(TypeError, match=r"'the model' overrides the forward of nn\.GRU"):
+        rw.record(Own(2, 3), x, lambda out: out[0].sum())
+
+
+@pytest.mark.parametrize(
+    ("x", "error", "says"),
+    [
+        (torch.ones(4, 1, 5), RuntimeError, "equal to input_size. Expected 2, got 5"),
+        (torch.ones(4), ValueError, "Expected input to be 2D or 3D, got 1D"),
+        (torch.ones(0, 1, 2), RuntimeError, "sequence length"),
+        (torch.ones(4, 1, 2).double(), ValueError, "does not match weight dtype"),
+        ((torch.ones(4, 1, 2), torch.ones(1, 3, 3)), RuntimeError, r"hidden size \(1, 1, 3\)"),
+        ((torch.ones(4, 2), torch.ones(1, 1, 3)), RuntimeError, "has 2 dimensions, not 3"),
+    ],
+)
+def test_what_torch_refuses_is_refused(x: Any, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        rw.record(nn.GRU(2, 3), x, lambda out: out[0].sum())
