@@ -20,6 +20,7 @@ import {
   terms,
   type Values,
 } from "../src/engine";
+import { largestEigenvalue } from "../src/engine/bounds";
 import { OPS } from "../src/engine/ops";
 import { VECTORS } from "./vectors";
 
@@ -220,6 +221,28 @@ test("what is no class gives NaN", () => {
   const values = random(classes);
   values["target"].fill(classes.outputSize);
   expect(forward(classes, values).losses[classes.seqLen - 1]).toBeNaN();
+});
+
+test("the largest eigenvalue is the square of the largest singular value", () => {
+  let state = 1;
+  const draw = () => {
+    state = (state * 48271) % 2147483647;
+    return state / 2147483647 - 0.5;
+  };
+  for (const n of [1, 2, 3, 7, 16, 32]) {
+    for (const rank of [n, Math.ceil(n / 2)]) {
+      const a = Float64Array.from({ length: n * n }, (_, i) => (i < rank * n ? draw() : 0));
+      const products = Float64Array.from({ length: n * n }, (_, at) => {
+        let sum = 0;
+        for (let m = 0; m < n; m++) sum += a[Math.floor(at / n) * n + m] * a[(at % n) * n + m];
+        return sum;
+      });
+      const [largest] = singularValues(a, n);
+      expect(largestEigenvalue(products, n) / largest ** 2).toBeCloseTo(1, 12);
+    }
+  }
+  expect(largestEigenvalue(Float64Array.of(4, 0, 0, 9), 2)).toBeCloseTo(9, 12);
+  expect(largestEigenvalue(new Float64Array(9), 3)).toBe(0);
 });
 
 test("singular values of known matrices", () => {

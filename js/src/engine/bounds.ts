@@ -1,6 +1,6 @@
 /** How large a contribution can be at most: the product of norms along its way. */
 
-import { StateJacobians, singularValues } from "./jacobians";
+import { StateJacobians } from "./jacobians";
 import { norm } from "./norms";
 import { pull, type Rows } from "./ops";
 import { type BlockPlan, findUses, planEdges, planOf } from "./plan";
@@ -41,11 +41,13 @@ function arrivingNorms({ program, trace, data }: Sweep, b: number): Float64Array
   const { template, reverse } = layout.block;
   if (!template.states.length) return result;
   const jacobians = new StateJacobians(trace, b);
+  const S = jacobians.size;
   for (let n = T - 2; n >= 0; n--) {
     const k = reverse ? T - 1 - n : n;
     const later = reverse ? k - 1 : k + 1;
     const matrix = jacobians.at(later);
-    const sigma = matrix.every(Number.isFinite) ? jacobians.singularValues(later)[0] : Number.NaN;
+    const rows = Array.from({ length: S }, (_, i) => matrix.subarray(i * S, (i + 1) * S));
+    const sigma = largestSingularValue(rows, S);
     for (let r = 0; r < L; r++) {
       const passing = kept ? result[later * L + r] * kept[later * L + r] : result[later * L + r];
       result[k * L + r] += sigma * passing;
@@ -103,17 +105,70 @@ function immediateNorms(
 
 const ONE = Float64Array.of(1);
 
-/** Of the matrix with these columns, through that matrix times its transpose. */
+/** Of the matrix with these columns of S numbers; NaN if one is not finite. */
 function largestSingularValue(columns: readonly Float64Array[], S: number): number {
-  const sizes = columns.map(norm);
-  const scale = norm(Float64Array.from(sizes));
-  if (columns.length === 1 || scale === 0 || !Number.isFinite(scale)) return scale;
+  const scale = norm(Float64Array.from(columns, norm));
+  if (!Number.isFinite(scale)) return Number.NaN;
+  if (columns.length === 1 || scale === 0) return scale;
   const products = new Float64Array(S * S);
   for (const column of columns) {
     for (let i = 0; i < S; i++) {
-      const factor = column[i] / scale;
-      for (let j = 0; j < S; j++) products[i * S + j] += factor * (column[j] / scale);
+      const factor = column[i] / scale / scale;
+      for (let j = 0; j <= i; j++) products[i * S + j] += factor * column[j];
     }
   }
-  return scale * Math.sqrt(singularValues(products, S)[0]);
+  return scale * Math.sqrt(largestEigenvalue(products, S));
+}
+
+/** Of a symmetric n × n matrix without negative ones, of which the lower triangle is read. */
+export function largestEigenvalue(matrix: Float64Array, n: number): number {
+  const [diagonal, beside] = tridiagonal(matrix, n);
+  let low = 0;
+  let high = 0;
+  for (let i = 0; i < n; i++) {
+    low = Math.max(low, diagonal[i]);
+    const reach = Math.abs(beside[i - 1] ?? 0) + Math.abs(beside[i] ?? 0);
+    high = Math.max(high, diagonal[i] + reach); // Gershgorin's circles
+  }
+  // All eigenvalues lie below x where every pivot of T − x is negative (Sturm).
+  const above = (x: number) => {
+    let pivot = diagonal[0] - x;
+    for (let i = 1; i < n && pivot < 0; i++) {
+      pivot = diagonal[i] - x - (beside[i - 1] * beside[i - 1]) / pivot;
+    }
+    return pivot < 0;
+  };
+  for (let middle = (low + high) / 2; low < middle && middle < high; middle = (low + high) / 2) {
+    if (above(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+/** Householder's reduction: the diagonal (n,) and what stands beside it (n − 1,). */
+function tridiagonal(matrix: Float64Array, n: number): [Float64Array, Float64Array] {
+  const a = matrix.slice();
+  const beside = new Float64Array(Math.max(n - 1, 0));
+  const image = new Float64Array(n);
+  for (let k = n - 1; k > 0; k--) {
+    const row = a.subarray(k * n, k * n + k); // made zero but for its last number
+    const length = norm(row);
+    beside[k - 1] = row[k - 1] > 0 ? -length : length;
+    if (length === 0) continue;
+    row[k - 1] -= beside[k - 1];
+    const half = norm(row) ** 2 / 2;
+    if (half === 0) continue;
+    let along = 0;
+    for (let i = 0; i < k; i++) {
+      let sum = 0;
+      for (let j = 0; j < k; j++) sum += (j <= i ? a[i * n + j] : a[j * n + i]) * row[j];
+      image[i] = sum / half;
+      along += image[i] * row[i];
+    }
+    for (let i = 0; i < k; i++) image[i] -= (along / half / 2) * row[i];
+    for (let i = 0; i < k; i++) {
+      for (let j = 0; j <= i; j++) a[i * n + j] -= row[i] * image[j] + image[i] * row[j];
+    }
+  }
+  return [Float64Array.from({ length: n }, (_, i) => a[i * n + i]), beside];
 }
