@@ -48,8 +48,9 @@ class WatchView(VBox):
         on_map, on_curves = ({"x": self._across, "y": y} for y in (self._down, self._up))
         self._lines = {
             part: bqplot.Lines(
-                x=np.zeros(2),
-                y=np.full(2, np.nan),
+                x=np.ones(2),
+                y=np.zeros(2),
+                visible=False,
                 scales=on_curves,
                 colors=[color],
                 line_style=style,
@@ -60,7 +61,12 @@ class WatchView(VBox):
         blank = Image(value=png(np.zeros((1, 1), np.uint8), PAIR), format="png")
         self._image = bqplot.Image(image=blank, scales=on_map, pixelated=True)
         self._now = bqplot.Lines(
-            x=np.zeros(2), y=np.full(2, np.nan), scales=on_map, colors=[ACCENT], stroke_width=2
+            x=np.ones(2),
+            y=np.zeros(2),
+            visible=False,
+            scales=on_map,
+            colors=[ACCENT],
+            stroke_width=2,
         )
         self.moment = IntSlider(
             0, 0, 0, description="moment", readout=False, layout=Layout(width="320px")
@@ -131,20 +137,25 @@ class WatchView(VBox):
         if at >= len(self._passes):
             return
         for part, line in self._lines.items():
+            places = self._scale.place(self._parts[part][at])
             with line.hold_sync():
-                line.x, line.y = _drawable(self._steps, self._scale.place(self._parts[part][at]))
+                line.visible = bool(np.isfinite(places).any())
+                if line.visible:
+                    line.x, line.y = _drawable(self._steps, places)
         self._curves.title = f"adjoints of hₜ in pass {self._passes[at]}"
         with self._now.hold_sync():
             self._now.x = np.array([0.5, len(self._steps) + 0.5])
             self._now.y = np.full(2, float(at))
+            self._now.visible = True
         self._told.value = f"pass {self._passes[at]} of {self._passes[-1]}"
 
 
 def _drawable(steps: Array, places: Array) -> tuple[Array, Array]:
-    """A single step as a short dash."""
-    if len(steps) > 1:
-        return steps.astype(float), places
-    return steps + np.array([-0.3, 0.3]), np.repeat(places, 2)
+    """Up to the last number, where bqplot puts a label of its own; a single one as a dash."""
+    count = int(np.flatnonzero(np.isfinite(places))[-1]) + 1
+    if count > 1:
+        return steps[:count], places[:count]
+    return steps[:1] + np.array([-0.3, 0.3]), np.repeat(places[:1], 2)
 
 
 def _linear(low: float, high: float, reverse: bool = False) -> bqplot.LinearScale:

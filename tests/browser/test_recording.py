@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import OpenNotebook
+from .conftest import OpenNotebook, Server
 
 SETUP = """
 import numpy as np, torch, rnn_widgets as rw
@@ -172,3 +172,40 @@ def test_nan_is_marked_and_saved_pictures_have_real_colours(open_lab: Opener) ->
         assert download.value.path().read_bytes().startswith(b"\x89PNG")
     inside = "document.querySelectorAll('.rw-figure image').length"
     assert notebook.page.evaluate(inside) == 1
+
+
+def test_a_watched_training_is_drawn_while_it_goes(open_lab: Opener, lab_server: Server) -> None:
+    loop = """
+import time
+from pathlib import Path
+with rw.watch(layer, every=2, progress=False) as watch:
+    while not Path("enough").exists():
+        (layer(x)[0] ** 2).mean().backward()
+        time.sleep(0.02)
+"""
+    notebook = open_lab("watched.ipynb", SETUP, loop, run=False)
+    page = notebook.page
+    page.evaluate(
+        """() => {
+            window.over = false;
+            const { commands } = window.jupyterapp;
+            commands.execute('notebook:run-all-cells').then(() => { window.over = true; });
+        }"""
+    )
+    title = page.locator(".rw-figure .mainheading", has_text="in pass")
+    seen: set[str] = set()
+
+    def moving() -> bool:
+        if title.count():
+            seen.add(title.text_content() or "")
+        return len(seen) > 2
+
+    notebook.wait_for(moving, "three moments of training")
+    assert not page.evaluate("window.over")
+    (lab_server.root / "enough").touch()
+    page.wait_for_function("window.over")
+    last = notebook.python("int(watch.passes[-1])")
+    expect(title).to_have_text(f"adjoints of hₜ in pass {last}")
+    # Every other pass was recorded, and the model is its own again.
+    assert notebook.python("watch.passes.tolist()") == list(range(0, last + 1, 2))
+    assert not notebook.python("'forward' in vars(layer)")

@@ -143,6 +143,11 @@ def test_sequences_of_other_lengths_end_earlier() -> None:
     assert np.isfinite(w.total[0, :3]).all()
     assert np.isfinite(w.total[1]).all()
     assert set(w.to_dict()) == {"passes", "direct", "carried", "total"}
+    view = w.view()
+    (line, *_) = view.children[0].children[1].marks
+    np.testing.assert_array_equal(line.x, [1, 2, 3, 4, 5])
+    view.moment.value = 0
+    np.testing.assert_array_equal(line.x, [1, 2, 3])
 
 
 def test_a_cell_called_by_hand() -> None:
