@@ -85,27 +85,36 @@ def _tidy(net: Network) -> Network:
     return net.replace(**{name: array.round(2) for name, array in net.values.items()})
 
 
+_SEED = np.array([1.0, -0.5, 0.25])
+
+
 def _last_seed(net: Network) -> Array:
     """Seeds of zero but for the last step, so that every contribution has come all the way back."""
     v: Array = np.zeros((net.program.seq_len, net.program.output_size))
-    v[-1] = [1.0, -0.5, 0.25][: net.program.output_size]
+    v[-1] = _SEED[: net.program.output_size]
     return v
 
 
-def _recurrent(nonlinearity: str, seq_len: int, matrix: Array, **leaves: Any) -> Network:
+def _recurrent(nonlinearity: str, seq_len: int, v: Array, **leaves: Any) -> Network:
     net = _tidy(
         rnn(2, 3, seq_len, nonlinearity=nonlinearity, bias="single", loss_steps="last", rng=4)
     )
     plain = {
-        "weight_hh_l0": matrix,
         "bias_ih_l0": np.zeros(3),
         "x": np.tile([1.0, 0.5], (seq_len, 1)),
-        "v": _last_seed(net),
+        "v": np.vstack([np.zeros((seq_len - 1, 3)), v]),
     }
     return net.replace(**(plain | leaves))
 
 
-_ROTATION = np.array([[2.0, -2.0, 1.0], [1.0, 2.0, 2.0], [-2.0, -1.0, 2.0]]) / 3  # orthogonal
+_TURN = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])  # orthogonal
+_SIGNS = np.array([1.0, -1.0, 1.0])
+
+
+def _stretching(factor: float) -> dict[str, Array]:
+    """A matrix that multiplies the seed by a factor, step by step: its eigenvector."""
+    matrix = 0.1 * np.ones((3, 3)) + (factor - 0.3) * np.eye(3)
+    return {"weight_hh_l0": (matrix * np.outer(_SIGNS, _SIGNS)).round(2), "v": _SIGNS}
 
 
 def _gates(net: Network, block: int, bias: float) -> Network:
@@ -129,15 +138,15 @@ def _dead_relu() -> Network:
     return _recurrent(
         "relu",
         6,
-        np.array([[0.5, 0.4, 0.3], [0.2, 0.6, -0.4], [0.5, -0.3, 0.4]]),
+        np.ones(3),
+        weight_hh_l0=[[0.5, 0.4, 0.3], [0.2, 0.6, -0.4], [0.5, -0.3, 0.4]],
         bias_ih_l0=[0.8, -9.0, 0.6],
-        v=np.ones((6, 3)),
     )
 
 
 def _saturated() -> Network:
-    matrix = 3 * np.eye(3) + 0.5 * _ROTATION.round(1)
-    return _recurrent("tanh", 6, matrix, bias_ih_l0=[2.0, -2.0, 2.0])
+    matrix = [[3.35, -0.35, 0.15], [0.15, 3.35, 0.35], [-0.35, -0.15, 3.35]]
+    return _recurrent("tanh", 6, _SEED, weight_hh_l0=matrix, bias_ih_l0=[2.0, -2.0, 2.0])
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -145,8 +154,8 @@ PRESETS: Mapping[str, Preset] = {
     for one in (
         Preset(
             "question A",
-            "Five unnamed gradients were printed: here each stands under its name, and every one "
-            "is a sum over the steps that made it.",
+            "A weight is used at every step: C[t, k] is what its use at step k adds to the "
+            "gradient of the loss at step t. These gradients were once printed without names.",
             question_a,
             "weight_hh_l0[0,1]",
             (2, 1),
@@ -163,32 +172,32 @@ PRESETS: Mapping[str, Preset] = {
             "fading memory",
             "The loss is at the last step and all inputs are alike: follow its row to the left, "
             "each step back is worth less than half of the one after it.",
-            lambda: _recurrent("tanh", 8, 0.45 * _ROTATION),
+            lambda: _recurrent("tanh", 8, **_stretching(0.45)),
             "weight_ih_l0[0,0]",
             (7, 5),
         ),
         Preset(
             "exploding",
-            "Each step back multiplies the adjoint by 1.6: for all entries together (see “all "
-            "entries”) the first step is worth 69 times the last one.",
-            lambda: _recurrent("identity", 10, 1.6 * _ROTATION),
+            "Each step back multiplies the adjoint by 1.6: what this weight does at the first of "
+            "ten steps is worth 69 times what it does at the last.",
+            lambda: _recurrent("identity", 10, **_stretching(1.6)),
             "weight_ih_l0[0,0]",
             (9, 7),
         ),
         Preset(
             "orthogonal memory that lasts",
-            "The recurrent matrix only rotates: the adjoint turns from step to step and keeps its "
-            "length; for all entries together the first step counts as much as the last.",
-            lambda: _recurrent("identity", 10, _ROTATION),
+            "The recurrent matrix is orthogonal: it hands each unit's adjoint on to the next unit, "
+            "so what this weight adds comes round every three steps and never fades.",
+            lambda: _recurrent("identity", 10, _SEED, weight_hh_l0=_TURN),
             "weight_ih_l0[0,0]",
             (9, 7),
         ),
         Preset(
             "dead ReLU",
-            "Unit 1 is below zero at every step: its derivative is exactly 0, so nothing passes "
-            "it and its row of every weight has no gradient at all.",
+            "Unit 1, the middle one, is below zero at every step: its derivative is exactly 0, so "
+            "nothing goes back through it. Click a number in its row: no gradient at all.",
             _dead_relu,
-            "weight_hh_l0[0,1]",
+            "weight_hh_l0[0,2]",
             (5, 3),
         ),
         Preset(
@@ -217,7 +226,7 @@ PRESETS: Mapping[str, Preset] = {
         ),
         Preset(
             "GRU skip",
-            "The update gates stand near 1, so h_t is almost h_{t−1}: a step adds little, but what "
+            "The update gates stand near 1, so hₜ is almost hₜ₋₁: a step adds little, but what "
             "it adds lasts, along the skip path past every tanh.",
             lambda: _gated(gru, 1, 4.0),
             "weight_ih_l0[6,0]",

@@ -10,9 +10,18 @@ export interface Origin {
   readonly say: string;
 }
 
+/** The entry and the contribution that are looked at. */
+export interface Focus {
+  readonly selection: string;
+  readonly loss_step: number;
+  readonly source_step: number;
+}
+
 interface Moment {
   readonly network: Network;
   readonly origin: Origin;
+  /** What was in focus when the moment was left. */
+  readonly focus?: Focus;
 }
 
 const MOST = 50;
@@ -32,8 +41,8 @@ export class History {
   }
 
   /** The network has changed; changes of one `gesture` that follow quickly are undone
-   * together, those of none one by one. */
-  record(network: Network, origin: Origin, gesture: string): void {
+   * together, those of none one by one. `left` was in focus before. */
+  record(network: Network, origin: Origin, gesture: string, left: Focus): void {
     const now = performance.now();
     const continued = gesture !== "" && gesture === this.gesture && now < this.until;
     this.gesture = gesture;
@@ -41,7 +50,7 @@ export class History {
     const { present } = this;
     if (present.origin === origin && sameNumbers(present.network, network)) return;
     if (!continued) {
-      this.past = [...this.past.slice(1 - MOST), present];
+      this.past = [...this.past.slice(1 - MOST), { ...present, focus: left }];
       this.future = [];
     }
     this.present = { network: copied(network), origin };
@@ -54,18 +63,18 @@ export class History {
   }
 
   /** What was before the last gesture; null if there was none. */
-  undo(): Moment | null {
-    return this.go(this.past, this.future);
+  undo(left: Focus): Moment | null {
+    return this.go(this.past, this.future, left);
   }
 
-  redo(): Moment | null {
-    return this.go(this.future, this.past);
+  redo(left: Focus): Moment | null {
+    return this.go(this.future, this.past, left);
   }
 
-  private go(from: Moment[], to: Moment[]): Moment | null {
+  private go(from: Moment[], to: Moment[], left: Focus): Moment | null {
     const moment = from.pop();
     if (!moment) return null;
-    to.push(this.present);
+    to.push({ ...this.present, focus: left });
     this.present = moment;
     this.gesture = "";
     this.tell();

@@ -6,7 +6,7 @@ import { Accounting } from "./accounting";
 import { Drives } from "./drives";
 import type { Program } from "./engine/program";
 import { parseEntry, Results } from "./engine/quantities";
-import { History, type Origin } from "./history";
+import { type Focus, History, type Origin } from "./history";
 import { Kernel } from "./kernel";
 import { type Manager, modelOf, type WidgetModel } from "./models";
 import { copied, type Network, readNetwork, writeNetwork } from "./network";
@@ -104,7 +104,7 @@ export class LiveLab {
     this.network.values[leaf][at] = value;
     this.sliders.follow(leaf, at, value, by);
     this.results.invalidate();
-    this.record(`${leaf} ${at}`);
+    this.record(`${leaf} ${at}`, this.focus());
     this.changed();
     if (!by) this.sendSoon();
   }
@@ -119,8 +119,9 @@ export class LiveLab {
   /** Put another network in place of this one, as one change that can be undone. */
   adopt(network: Network, origin = this.origin.value, gesture = ""): void {
     this.origin.value = origin;
+    const left = this.focus();
     this.show(network);
-    this.record(gesture);
+    this.record(gesture, left);
     this.sendSoon();
   }
 
@@ -140,11 +141,11 @@ export class LiveLab {
   }
 
   undo(): void {
-    this.restore(this.history.undo());
+    this.restore(this.history.undo(this.focus()));
   }
 
   redo(): void {
-    this.restore(this.history.redo());
+    this.restore(this.history.redo(this.focus()));
   }
 
   /** Redraw, now that the network or what shows it has changed. */
@@ -161,14 +162,14 @@ export class LiveLab {
     return modelOf(reference, this.model.widget_manager as unknown as Manager, this.signal);
   }
 
-  private record(gesture: string): void {
-    this.history.record(this.network, this.origin.value, gesture);
+  private record(gesture: string, left: Focus): void {
+    this.history.record(this.network, this.origin.value, gesture, left);
   }
 
   private restore(moment: ReturnType<History["undo"]>): void {
     if (!moment) return;
     this.origin.value = moment.origin;
-    this.show(moment.network);
+    this.show(moment.network, false, moment.focus);
     this.sendSoon();
   }
 
@@ -178,19 +179,22 @@ export class LiveLab {
     if (network.program !== this.network.program) {
       this.origin.value = { network: copied(network), preset: "", say: "" };
     }
+    const left = this.focus();
     this.show(network, true);
-    this.record("");
+    this.record("", left);
   }
 
-  /** Show a network; one that comes from the kernel may lack moves of sliders made meanwhile. */
-  private show(network: Network, overlaid = false): void {
+  /** Show a network; one that comes from the kernel may lack moves of sliders made meanwhile, and
+   * one of another structure that comes back brings back what was in focus. */
+  private show(network: Network, overlaid = false, focus?: Focus): void {
     const before = this.network.program;
     this.network = network;
     if (this.results.program === network.program) this.results.reload(network.values);
     else {
       this.results = new Results(network.program, network.values);
       if (!overlaid) this.aliases.value = {};
-      this.keepFocus(overlaid ? null : before);
+      if (focus) this.focusOn(focus);
+      else this.keepFocus(overlaid ? null : before);
     }
     if (overlaid) this.sliders.overlay();
     else this.sliders.followAll();
@@ -221,12 +225,19 @@ export class LiveLab {
   }
 
   private readFocus(): void {
-    const [entry, t, k] = ["selection", "loss_step", "source_step"].map((n) => this.model.get(n));
-    if (entry !== this.selection.value) {
-      this.selection.value = entry;
+    const [selection, loss_step, source_step] = ["selection", "loss_step", "source_step"].map((n) =>
+      this.model.get(n),
+    );
+    const other = selection !== this.selection.value;
+    this.focusOn({ selection, loss_step, source_step });
+    if (other) {
       this.drives.redraw();
       this.accounting.schedule();
     }
+  }
+
+  private focusOn({ selection, loss_step: t, source_step: k }: Focus): void {
+    this.selection.value = selection;
     if (t !== this.cell.value.t || k !== this.cell.value.k) this.cell.value = { t, k };
   }
 
@@ -251,7 +262,7 @@ export class LiveLab {
     if (this.kernel.state.value !== "gone") this.model.save_changes();
   }
 
-  private focus() {
+  private focus(): Focus {
     const { t, k } = this.cell.value;
     return { selection: this.selection.value, loss_step: t, source_step: k };
   }

@@ -143,6 +143,21 @@ describe("another structure", () => {
     expect(told().at(-1)).toMatchObject({ seq_len: 2 });
     page.live.undo();
     expect([...page.live.network.values["v"]]).toEqual(before);
+    expect(page.live.cell.value).toEqual({ t: 2, k: 0 });
+    vi.advanceTimersByTime(REST);
+    expect(page.lab.saved.at(-1)).toMatchObject({ loss_step: 2 });
+    page.live.select("weight_ih_l0[0,0]");
+    page.live.redo();
+    expect(page.live.cell.value).toEqual({ t: 1, k: 0 });
+    page.live.undo();
+    expect(page.live.selection.value).toBe("weight_ih_l0[0,0]");
+  });
+
+  test("only an undo of structure moves the focus", () => {
+    page.live.move("weight_hh_l0", 1, 1.5);
+    page.live.selectCell(2, 1);
+    page.live.undo();
+    expect(page.live.cell.value).toEqual({ t: 2, k: 1 });
   });
 
   test("keeps reset at the network that Python gave", () => {

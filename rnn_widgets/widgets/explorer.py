@@ -120,6 +120,10 @@ def explore(net: Any = None, *, panels: Sequence[str] = DEFAULT, **values: Any) 
     for name in panels:
         if name not in PANELS:
             raise unknown("panel", name, PANELS)
+    if len(set(panels)) < len(panels):
+        raise ValueError(f"each panel is there once, not {list(panels)!r}")
+    if "panel" in values:
+        raise TypeError("panels=[…] chooses the panels; there is no panel=")
     return Explorer(_lab(net, values), panels)
 
 
@@ -129,7 +133,7 @@ def _lab(net: Any, values: dict[str, Any]) -> Lab:
             raise TypeError("a lab has its values: change them with lab.set(…)")
         return net
     if net is None or isinstance(net, str):
-        name = net or "question A"
+        name = "question A" if net is None else net
         lab = Lab(preset(name).replace(**values))
         lab.selection = PRESETS[name].entry
         lab.loss_step, lab.source_step = PRESETS[name].focus
@@ -138,4 +142,11 @@ def _lab(net: Any, values: dict[str, Any]) -> Lab:
         return Lab(net.replace(**values))
     from rnn_widgets.interop.keras.layers import is_keras
 
+    if not (hasattr(net, "forward") or is_keras(net)):
+        raise TypeError(
+            "explore takes a network, a lab, a recurrent layer of torch or Keras, or the name of a "
+            f"preset, not {type(net).__name__}"
+        )
+    if "x" not in values:
+        raise TypeError("a layer is explored with inputs: give x=, of shape (T, I)")
     return Lab((from_keras if is_keras(net) else from_torch)(net, **values))

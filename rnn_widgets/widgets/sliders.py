@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from rnn_widgets.core.names import parse_entry
+from rnn_widgets.core.names import first_entry, parse_entry
 from rnn_widgets.core.values import array
 from rnn_widgets.network import Network
 
@@ -81,7 +81,8 @@ class Sliders:
         net = self._lab.net
         leaf, index = parse_entry(entry, net.program.leaves)
         if not index:
-            raise ValueError(f"a slider moves one entry: name one, such as {leaf}[0]")
+            example = first_entry(leaf, net.program.leaves[leaf])
+            raise ValueError(f"a slider moves one entry: name one, such as {example}")
         if leaf == "target" and net.program.loss == "cross_entropy":
             raise TypeError("classes are whole numbers: change them with lab.set(target=…)")
         for name, bound in (("min", low), ("max", high), ("step", step)):

@@ -13,6 +13,14 @@ def last_row(name: str, parameter: str = "weight_ih_l0") -> Array:
     return preset(name).contributions().norm(parameter)[-1]
 
 
+def shown_row(name: str) -> Array:
+    """The same for the entry that the preset opens with."""
+    net = preset(name)
+    leaf, index = parse_parameter(PRESETS[name].entry, net.program)
+    row: Array = net.contributions()[leaf][-1].reshape(net.program.seq_len, -1)
+    return row[:, np.ravel_multi_index(index, net.program.parameters[leaf])]
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_agrees_with_torch_and_has_the_entry_it_points_at(name: str) -> None:
     net = preset(name)
@@ -20,7 +28,7 @@ def test_every_preset_agrees_with_torch_and_has_the_entry_it_points_at(name: str
     leaf, index = parse_parameter(PRESETS[name].entry, net.program)
     assert len(index) == len(net.program.parameters[leaf])
     shown = net.contributions()[leaf][(*PRESETS[name].focus, *index)]
-    assert bool(shown) == (name not in ("dead ReLU", "all seeds zero"))
+    assert bool(shown) == (name != "all seeds zero")
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest() -> None:
@@ -42,23 +50,30 @@ def test_question_d_crosses_time_below_the_diagonal_only() -> None:
 
 
 def test_fading_memory_loses_more_than_half_at_each_step_back() -> None:
-    row = last_row("fading memory")
-    assert (row[:-1] < row[1:] / 2).all()
+    for row in (shown_row("fading memory"), last_row("fading memory")):
+        assert (row > 0).all()
+        assert (row[:-1] < row[1:] / 2).all()
 
 
 def test_exploding_grows_by_1_6_at_each_step_back() -> None:
-    row = last_row("exploding")
+    row = shown_row("exploding")
+    assert len(row) == 10
     np.testing.assert_allclose(row[:-1], 1.6 * row[1:], rtol=1e-12)
     assert round(row[0] / row[-1]) == 69
 
 
-def test_orthogonal_memory_lasts() -> None:
-    row = last_row("orthogonal memory that lasts")
-    np.testing.assert_allclose(row, row[-1], rtol=1e-12)
+def test_orthogonal_memory_comes_round_and_never_fades() -> None:
+    matrix = preset("orthogonal memory that lasts").values["weight_hh_l0"]
+    np.testing.assert_array_equal(matrix @ matrix.T, np.eye(3))
+    row = shown_row("orthogonal memory that lasts")
+    np.testing.assert_allclose(row[3:], row[:-3], rtol=1e-12)
+    assert len(set(row[:3])) == 3
 
 
 def test_dead_relu_has_no_gradient_in_the_dead_unit() -> None:
-    gradients = preset("dead ReLU").gradients()
+    net = preset("dead ReLU")
+    assert (net.forward().hidden[1:, 1] == 0).all()
+    gradients = net.gradients()
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0"):
         assert not gradients[name][1].any()
         assert gradients[name][[0, 2]].any()

@@ -65,7 +65,12 @@ def test_the_panels_share_one_lab_and_one_bundle(browser):
     ("arguments", "error", "expected"),
     [
         ({"net": "fading memry"}, KeyError, "fading memory"),
-        ({"net": 3, "x": [[1]]}, TypeError, "nn.RNN"),
+        ({"net": 3, "x": [[1]]}, TypeError, "a recurrent layer of torch or Keras, .* not int"),
+        ({"net": torch.nn.Linear(1, 1), "x": [[1]]}, TypeError, "nn.RNN"),
+        ({"net": torch.nn.GRU(1, 1)}, TypeError, r"x=, of shape \(T, I\)"),
+        ({"net": ""}, KeyError, "preset"),
+        ({"panels": ["graph", "graph"]}, ValueError, "once"),
+        ({"panel": ["graph"]}, TypeError, "panels="),
         ({"panels": ["grap"]}, KeyError, "graph"),
         ({"panels": "graph"}, TypeError, "list of names"),
         ({"panels": []}, TypeError, "list of names"),
