@@ -1,5 +1,7 @@
 /** How numbers are written. */
 
+import { subscript } from "./engine/labels";
+
 /** Four significant digits, as Python's format "{:.4g}" has them. */
 export function shortNumber(x: number): string {
   if (Number.isNaN(x)) return "nan";
@@ -63,6 +65,40 @@ const exponential = (x: number, digits: number) =>
   typeset(x.toExponential(digits - 1).replace("e+", "e"));
 
 const typeset = (text: string) => text.replaceAll("-", "−");
+
+/** C₃,₂: one contribution, its steps counted from 1 as in h₃, which brackets would not say. */
+export function cellName({ t, k }: { readonly t: number; readonly k: number }): string {
+  return `C${subscript(t + 1)},${subscript(k + 1)}`;
+}
+
+/** The power of ten that numbers of one matrix are written by, for as many of them as can be to show
+ * three digits in so much room: 0 if all do as they are. */
+export function commonPower(numbers: Iterable<number>, room: number): number {
+  const sizes = [...numbers].filter((x) => Number.isFinite(x) && x !== 0).map(Math.abs);
+  if (!sizes.length) return 0;
+  const largest = Math.floor(Math.log10(Math.max(...sizes)));
+  let best = 0;
+  let most = -1;
+  for (const power of [0, largest, largest - 1, largest - 2, largest - 3, largest - 4]) {
+    const fit = sizes.filter((x) => threeDigits(shifted(x, power)).length < room).length;
+    if (fit > most) [best, most] = [power, fit];
+    if (most === sizes.length) break;
+  }
+  return best;
+}
+
+/** x / 10^power, without the rounding errors of dividing. */
+export function shifted(x: number, power: number): number {
+  if (!Number.isFinite(x) || power === 0) return x;
+  const [mantissa, exponent] = x.toExponential().split("e");
+  return Number(`${mantissa}e${Number(exponent) - power}`);
+}
+
+/** "×10⁻³". */
+export function powerText(power: number): string {
+  const digits = [...String(Math.abs(power))].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]);
+  return `×10${power < 0 ? "⁻" : ""}${digits.join("")}`;
+}
 
 /** Every digit, for hover text. */
 export function allDigits(x: number): string {

@@ -5,6 +5,7 @@ import { h, render } from "preact";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { programFromJson } from "../src/engine";
 import { Results } from "../src/engine/quantities";
+import { threeDigits } from "../src/format";
 import { Chain } from "../src/views/chain";
 import { type ChainRule, chainRule, type Factor, WHOLE } from "../src/views/chain-factors";
 import { extent, shownEnds, sizeOf, unitFor } from "../src/views/chain-fit";
@@ -166,7 +167,7 @@ describe.each(["rnn_tanh", "gru", "lstm"])("the product of a %s", (cell) => {
           // As the style sheet has it: 6 pixels around each sign, 40 for a symbol at least, 13 for an axis.
           const taken = shown.reduce(
             (sum, factor) => {
-              if (factor.kind === "result") return sum + 58;
+              if (factor.kind === "result") return sum + 64;
               const axis = factor.split[0] ? 13 : 0;
               return sum + Math.max(40, extent(factor, unit)[0]) + axis + 19;
             },
@@ -245,7 +246,7 @@ describe("on the page", () => {
     const seed = all("[data-factor=seed] [data-value]").map(number);
     expect(seed).toEqual(network().values["v"].slice(4, 6));
     expect(product()).toBeCloseTo(contribution(), 14);
-    expect(el.querySelector("h3")?.textContent).toContain("C[3, 2] of weight_hh_l0[0,0]");
+    expect(el.querySelector("h3")?.textContent).toContain("C₃,₂ of weight_hh_l0[0,0]");
   });
 
   test("terms and remainder sum to C, factors of a term to the term", async () => {
@@ -261,6 +262,61 @@ describe("on the page", () => {
     expect(button.getAttribute("aria-expanded")).toBe("true");
     const factors = all(".rw-chain-local [data-value]").map(number);
     expect(factors.reduce((product, x) => product * x)).toBeCloseTo(terms[0], 14);
+  });
+
+  test("matrices have three digits, by a power of ten in the caption where need be", async () => {
+    page.live.assign({ v: Float64Array.of(0, 0, 0, 0, 0.003_141, -0.013_25) });
+    await settle();
+    expect(all("[data-factor=seed] [data-value]").map((one) => one.textContent)).toEqual([
+      "0.314",
+      "−1.32",
+    ]);
+    expect(el.querySelector("[data-factor=seed] small")?.textContent).toBe("×10⁻²");
+    expect(el.querySelector("[data-factor=result] [data-value]")?.textContent).toBe(
+      threeDigits(product()),
+    );
+  });
+
+  test("one colour scale is spoken of where several J share it", async () => {
+    const hint = () => el.querySelector(".rw-chain-readout")?.textContent;
+    page.live.selectCell(2, 0);
+    await settle();
+    expect(hint()).toContain("All J share");
+    page.live.selectCell(2, 2);
+    await settle();
+    expect(hint()).toContain("Point at a number");
+    expect(hint()).not.toContain("All J share");
+  });
+
+  test("terms that overflow are said to", async () => {
+    const weight_ih_l0 = Float64Array.of(1e200, -1e200, 0, 0);
+    page.live.assign({ weight_ih_l0, x: Float64Array.of(0, 0, 1e200, 1e200, 0, 0) });
+    await settle();
+    const terms = () => el.querySelector(".rw-chain-terms .rw-chain-nothing")?.textContent;
+    expect(terms()).toBe("Terms overflow from step t = 2 on: they cannot be ranked.");
+    expect(all("[data-term]")).toEqual([]);
+  });
+
+  test("a truncated gradient is called so, beside the full one and what is cut away", async () => {
+    expect(el.querySelector("[data-witness=full]")).toBeNull();
+    expect(el.querySelector("caption")?.textContent).toBe("does it add up?");
+    const full = numbers("gradient[weight_hh_l0[0,0]]")[0];
+    const truncation = { kind: "window", size: 1 };
+    const cut = numbers(
+      "gradient[weight_hh_l0[0,0]]",
+      {},
+      network({}, { ...network(), truncation }),
+    )[0];
+    expect(Math.abs(full - cut)).toBeGreaterThan(1e-3);
+    page.lab.set("_network", network({}, { ...network(), truncation }));
+    await settle();
+    await vi.advanceTimersByTimeAsync(300);
+    const line = (name: string) => [...all(`[data-witness=${name}] td`)];
+    expect(number(line("differences")[0])).toBeCloseTo(cut, 8);
+    expect(number(line("full")[0])).toBeCloseTo(full, 14);
+    expect(line("full")[1].textContent).toBe(`cut away: ${threeDigits(full - cut)}`);
+    const caption = el.querySelector("caption")?.textContent;
+    expect(caption).toContain("truncated gradient; differences with cut states held");
   });
 
   test("it follows cell, selection and numbers", async () => {

@@ -190,6 +190,10 @@ describe("on the page", () => {
     expect(cell(2, 1).dataset["state"]).toBe("");
     cell(2, 0).dispatchEvent(new Event("pointerover", { bubbles: true }));
     expect(cell(2, 0).title).toContain("cut by truncation");
+    expect(el.querySelector(".rw-say")?.textContent).toContain("adds to the truncated gradient");
+    const total = el.querySelector("[data-sum='total,0']") as HTMLElement;
+    total.dispatchEvent(new Event("pointerover", { bubbles: true }));
+    expect(total.title).toContain("∂L/∂weight_hh_l0[0,0] (truncated gradient) = ");
     expect(el.querySelector(".rw-map-legend")?.textContent).toContain("cut by truncation");
   });
 

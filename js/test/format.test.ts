@@ -1,7 +1,15 @@
 /** How numbers are written: one way in all panels, however little room there is. */
 
 import { describe, expect, test } from "vitest";
-import { allDigits, fitting, threeDigits } from "../src/format";
+import {
+  allDigits,
+  cellName,
+  commonPower,
+  fitting,
+  powerText,
+  shifted,
+  threeDigits,
+} from "../src/format";
 
 test.each([
   [1, "1.00"],
@@ -84,4 +92,39 @@ describe("in any room", () => {
 test("hover texts have every digit and a true minus", () => {
   expect(allDigits(-0.1 - 0.2)).toBe("−0.30000000000000004");
   expect(allDigits(1e-7)).toBe("1e−7");
+});
+
+test("a contribution is named as states are, by steps from 1", () => {
+  expect(cellName({ t: 2, k: 1 })).toBe("C₃,₂");
+  expect(cellName({ t: 11, k: 0 })).toBe("C₁₂,₁");
+});
+
+describe("numbers of one matrix", () => {
+  test.each([
+    [[0.5, -0.25, 1, 0], 0, ["0.500", "−0.250", "1.00", "0"]],
+    [[0.003_14, 0.013_2], -2, ["0.314", "1.32"]],
+    [[0.003_14, -2.72], -1, ["0.0314", "−27.2"]],
+    [[1.5e-9, -2.25e-7], -7, ["0.0150", "−2.25"]],
+    [[4.25e12, 1e11], 12, ["4.25", "0.100"]],
+    [[0, 0], 0, ["0", "0"]],
+    [[Number.NaN, 0.001], -3, ["nan", "1.00"]],
+  ] as const)("%j have three digits, with 10^%i before them", (numbers, power, texts) => {
+    const found = commonPower(numbers, 7);
+    expect(found).toBe(power);
+    expect(numbers.map((x) => fitting(shifted(x, found), 7))).toEqual(texts);
+  });
+
+  test("keep three digits over five decades", () => {
+    const numbers = [1.234e-4, -12.34];
+    const power = commonPower(numbers, 6);
+    for (const x of numbers)
+      expect(fitting(shifted(x, power), 6)).toBe(threeDigits(shifted(x, power)));
+  });
+
+  test("are moved by powers of ten exactly", () => {
+    expect(shifted(0.003, -3)).toBe(3);
+    expect(shifted(5e-324, -324)).toBe(5);
+    expect(shifted(-1e308, 308)).toBe(-1);
+    expect([-3, 12].map(powerText)).toEqual(["×10⁻³", "×10¹²"]);
+  });
 });

@@ -190,6 +190,25 @@ describe.each(CASES)("%s", (_, expected) => {
   });
 });
 
+test("in lens values, gates up to one do not set the scale of states", () => {
+  for (const file of ["lstm", "gru"]) {
+    const results = resultsOf(VECTORS[file][0]);
+    const tiny = { ...results.values };
+    for (const leaf of ["h0", "c0", "x"]) tiny[leaf] = tiny[leaf]?.map((x) => x * 1e-3);
+    for (const leaf of Object.keys(tiny)) {
+      if (leaf.startsWith("bias")) tiny[leaf] = tiny[leaf].map(() => 0);
+    }
+    const shown = picture(new Results(results.program, tiny), ASKED);
+    const states = results.program.cell.states.flatMap((id) => flat(columns(shown, id)));
+    const largest = Math.max(...states.map(Math.abs));
+    expect(largest).toBeLessThan(0.1);
+    const edges = Math.max(...flat(shown.edges).map(Math.abs));
+    expect(shown.limit).toBe(Math.max(largest, edges));
+    const gates = file === "lstm" ? ["i", "f", "g", "o"] : ["r", "z", "n"];
+    expect(gates.map((id) => shown.rows.get(id)?.limit)).toEqual(gates.map(() => 1));
+  }
+});
+
 test("every use of the entry in the walk is a contribution", () => {
   for (const [, expected] of CASES) {
     const results = resultsOf(expected);

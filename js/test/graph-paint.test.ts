@@ -1,11 +1,13 @@
 /** What the canvas is told to draw: how edges of either sign are told apart without colours. */
 
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { programFromJson } from "../src/engine";
-import type { Picture } from "../src/views/graph-numbers";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { programFromJson, programToJson, refold } from "../src/engine";
+import type { Numbers, Picture } from "../src/views/graph-numbers";
 import { Painter, type Palette } from "../src/views/graph-paint";
 import { makeScene } from "../src/views/graph-scene";
+import { leastDrawn } from "../src/views/graph-strongest";
 import { PROGRAM } from "./page";
+import { VECTORS } from "./vectors";
 
 const COLORS: Palette = {
   text: "text",
@@ -19,6 +21,8 @@ const COLORS: Palette = {
 };
 
 interface Stroke {
+  /** How many lines and circles it is of. */
+  readonly lines: number;
   readonly color: string;
   readonly width: number;
   readonly dash: readonly number[];
@@ -33,9 +37,10 @@ function recorder(): { ctx: CanvasRenderingContext2D; strokes: Stroke[] } {
     setLineDash: (given: readonly number[]) => {
       dash = given;
     },
-    stroke: () => {
+    stroke: (...paths: object[]) => {
       const [color, width] = [state["strokeStyle"] as string, state["lineWidth"] as number];
-      strokes.push({ color, width, dash });
+      const lines = (paths[0] as { lines: number } | undefined)?.lines ?? 0;
+      strokes.push({ color, width, dash, lines });
     },
   };
   const ctx = new Proxy(state, {
@@ -48,7 +53,10 @@ beforeEach(() => {
   vi.stubGlobal(
     "Path2D",
     class {
-      moveTo() {}
+      lines = 0;
+      moveTo() {
+        this.lines++;
+      }
       lineTo() {}
       bezierCurveTo() {}
       arc() {}
@@ -59,6 +67,35 @@ beforeEach(() => {
 
 afterEach(() => vi.unstubAllGlobals());
 
+/** What is drawn of a network, but for its rows what is given. */
+function strokesOf(
+  program: object,
+  {
+    rows = [],
+    edges,
+    limit = 1,
+  }: { rows?: [string, Numbers[]][]; edges: Numbers[]; limit?: number },
+): Stroke[] {
+  const drawn = rows.map(
+    ([id, columns]) => [id, { columns, limit, colored: "all" as const }] as const,
+  );
+  const picture: Picture = {
+    lens: "flow",
+    part: "total",
+    rows: new Map(drawn),
+    edges,
+    leastEdge: leastDrawn(edges),
+    limit,
+    contribution: 1,
+    finite: true,
+  };
+  const { ctx, strokes } = recorder();
+  const lit = { bands: [], whole: false, enters: null, units: () => true };
+  const scene = makeScene(programFromJson(program), 0, 1160);
+  new Painter(ctx, scene, picture, "log", COLORS, lit).paint();
+  return strokes;
+}
+
 /** The strokes of edges that carry these four numbers into step 1. */
 function edges(numbers: readonly number[]): Stroke[] {
   const picture: Picture = {
@@ -66,6 +103,7 @@ function edges(numbers: readonly number[]): Stroke[] {
     part: "total",
     rows: new Map(),
     edges: [null, Float64Array.from(numbers), null],
+    leastEdge: 0,
     limit: 1,
     contribution: 1,
     finite: true,
@@ -101,4 +139,52 @@ test("negative edges are dashed as well as blue, positive ones are solid", () =>
 
 test("the thinnest of edges, which are too faint for it, cost no dashes", () => {
   expect(edges([0.1, -0.1, 0, 0]).map(({ dash }) => dash.length)).toEqual([0, 0]);
+});
+
+describe("of a large network", () => {
+  const T = 32;
+  const H = 16;
+  const large = refold(programFromJson(PROGRAM), { hiddenSize: H, seqLen: T });
+  /** As many numbers as one wants, of either sign and up to one. */
+  const many = (count: number, from: number) =>
+    Float64Array.from({ length: count }, (_, i) => Math.sin(12.9898 * (from + i)));
+  const isEdge = ({ color }: Stroke) => color === "negative" || color === "positive";
+
+  test("only the strongest edges are drawn, and thinly", () => {
+    const edges = Array.from({ length: T }, (_, step) => many(H * H, step * H * H));
+    const drawn = strokesOf(programToJson(large), { edges }).filter(isEdge);
+    const lines = drawn.reduce((sum, stroke) => sum + stroke.lines, 0);
+    expect(lines).toBe(300);
+    for (const { color, width, dash } of drawn) {
+      expect(width).toBeLessThanOrEqual(2.5);
+      expect(dash.length > 0).toBe(color === "negative");
+    }
+  });
+
+  test("those between two steps alone are fewer", () => {
+    const edges = Array.from({ length: T }, (_, step) => (step === 9 ? many(H * H, 0) : null));
+    const drawn = strokesOf(programToJson(large), { edges }).filter(isEdge);
+    expect(drawn.reduce((sum, { lines }) => sum + lines, 0)).toBe(37);
+  });
+
+  test("only units with more than a hundredth of the largest share are ringed", () => {
+    const shares = new Float64Array(H);
+    shares.set([1, -0.5, 0.011, -0.009, 1e-9]);
+    const h = Array.from({ length: T }, (_, step) => (step === 9 ? shares : null));
+    const edges = Array<null>(T).fill(null);
+    const rings = strokesOf(programToJson(large), { rows: [["h", [...h, null]]], edges }).filter(
+      ({ color, width }) => color === "accent" && width === 2,
+    );
+    expect(rings.map(({ lines }) => lines)).toEqual([3]);
+  });
+});
+
+test("gates have numbers where there is room for them", () => {
+  const lstm = refold(programFromJson(VECTORS["lstm"][0].program), { hiddenSize: 3, seqLen: 3 });
+  const room = (width: number) =>
+    makeScene(lstm, 0, width).rows.flatMap(({ kind, characters }) =>
+      kind === "strip" ? [characters] : [],
+    );
+  expect(room(1160)).toEqual([8, 8, 8, 8]);
+  expect(room(400)).toEqual([0, 0, 0, 0]);
 });

@@ -179,14 +179,14 @@ test("a reverse direction begins at the last step", () => {
     t: 0,
     block: 1,
   });
-  expect(all).toContain("part of δx₁ = weight_ih_l0_reverseᵀ δa_l0_reverse₁");
+  expect(all).toContain("part of δx₁ = weight_ih_l0_reverseᵀ δa₁");
   const own = all.filter((line) => /^δ?h/.test(line));
   expect(own).toEqual([
-    "h_l0_reverse₂ = tanh(a_l0_reverse₂)",
-    "h_l0_reverse₁ = tanh(a_l0_reverse₁)",
-    "δh_l0_reverse₁ = v₁[1:2]",
-    "δh_l0_reverse₂ = weight_hh_l0_reverseᵀ δa_l0_reverse₁",
-    "δh_l0_reverse₀ = weight_hh_l0_reverseᵀ δa_l0_reverse₂",
+    "h₂ = tanh(a₂)",
+    "h₁ = tanh(a₁)",
+    "δh₁ = v₁[1:2]",
+    "δh₂ = weight_hh_l0_reverseᵀ δa₁",
+    "δh₀ = weight_hh_l0_reverseᵀ δa₂",
   ]);
 });
 
@@ -196,11 +196,25 @@ test("a lower layer takes what the layer above hands down", () => {
     name: "two layers",
     changes: { ...SMALL, readout: null },
   });
-  expect(all.filter((line) => line.startsWith("δh_l0"))).toEqual([
-    "δh_l0₂ = (from l1 above)",
-    "δh_l0₁ = (from l1 above) + weight_hh_l0ᵀ δa_l0₂",
-    "δh_l0₀ = weight_hh_l0ᵀ δa_l0₁",
+  expect(all.filter((line) => line.startsWith("δh"))).toEqual([
+    "δh₂ = (from layer 1 above)",
+    "δh₁ = (from layer 1 above) + weight_hh_l0ᵀ δa₂",
+    "δh₀ = weight_hh_l0ᵀ δa₁",
   ]);
+});
+
+test("what another layer makes is told in words", () => {
+  const stack = { file: "stacks", name: "two layers", changes: { ...SMALL, readout: null } };
+  const upper = lines({
+    ...stack,
+    block: 1,
+    entry: "weight_ih_l1[0,0]",
+    values: { bias_ih_l0: [0.5], v: [0, 1] },
+  });
+  const formula = (start: string) => upper.find((line) => line.startsWith(start));
+  expect(formula("a₂ = ")).toContain("weight_ih_l1 (h₂ of layer 0) + ");
+  expect(formula("L₂ = ")).toContain("L₂ = v₂ · (h₂ of layer 1) = ");
+  expect(formula("C[t = 2, k = 2]")).toContain("= δa₂[0] · (h₂[0] of layer 0) = 1.00 · 0.462");
 });
 
 test("a step without a loss has no backward pass", () => {

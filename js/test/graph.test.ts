@@ -1,81 +1,13 @@
 // @vitest-environment happy-dom
-/** The panel of the unrolled graph: what it shows, says and lets one do. */
+/** The panel of the unrolled graph: what it shows and says, and how it steps through. */
 
-import { h, render } from "preact";
 import { act } from "preact/test-utils";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { programFromJson } from "../src/engine";
-import { Graph } from "../src/views/graph";
+import { describe, expect, test } from "vitest";
+import { programFromJson, refold } from "../src/engine";
+import { refit } from "../src/refit";
 import { makeScene } from "../src/views/graph-scene";
-import { Model, network, numbers, Page, PROGRAM, settle } from "./page";
-
-const AT_REST = 200;
-
-let page: Page;
-let el: HTMLElement;
-let view: Model;
-
-/** Show the graph in a panel that is 900 pixels wide. */
-async function show(options: object = {}, given = network()): Promise<void> {
-  page = new Page({ network: given });
-  view = new Model("graph", { lens: "flow", part: "total", layer: 0, reverse: false, ...options });
-  await act(() => render(h(Graph, { lab: page.live, view: view as never }), el));
-  await rest();
-}
-
-async function rest(): Promise<void> {
-  await act(() => settle());
-  await vi.advanceTimersByTimeAsync(AT_REST);
-}
-
-beforeEach(() => {
-  vi.useFakeTimers();
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      constructor(private readonly tell: (entries: object[]) => void) {}
-      observe() {
-        this.tell([{ contentRect: { width: 900 } }]);
-      }
-      disconnect() {}
-    },
-  );
-  el = document.body.appendChild(document.createElement("div"));
-});
-
-afterEach(() => {
-  render(null, el);
-  page.close();
-  el.remove();
-  vi.unstubAllGlobals();
-  vi.useRealTimers();
-});
-
-/** The numbers of one group. */
-function group(node: string, step: number): number[] {
-  const found = el.querySelector<HTMLElement>(`[data-node="${node}"][data-step="${step}"]`);
-  if (!found) throw new Error(`no ${node} at ${step}`);
-  return found.dataset["value"]?.split(" ").filter(Boolean).map(Number) ?? [];
-}
-
-function button(name: string): HTMLButtonElement {
-  const all = [...el.querySelectorAll("button")];
-  const found = all.find((one) => (one.getAttribute("aria-label") ?? one.textContent) === name);
-  if (!found) throw new Error(`no button ${name}`);
-  return found;
-}
-
-async function press(name: string): Promise<void> {
-  button(name).click();
-  await rest();
-}
-
-const radio = (name: string, step: number) =>
-  el.querySelectorAll<HTMLInputElement>(`[aria-label^="${name} step"] input`)[step];
-
-const line = () => el.querySelector("[data-line]")?.textContent;
-
-const said = () => el.querySelector(".rw-say")?.textContent;
+import { button, el, group, hide, line, page, press, rest, said, show, view } from "./graph-panel";
+import { network, numbers, PROGRAM, settle } from "./page";
 
 describe("the lenses", () => {
   test("values are the network's", async () => {
@@ -198,6 +130,35 @@ describe("what is shown is said", () => {
     expect(lenses()).toEqual([-1, -1, 0]);
   });
 
+  test("by the sentence and the legend, of an edge between values", async () => {
+    await show({ lens: "values" });
+    expect(said()).toContain("an edge is sensitivity × state");
+    const titles = [...el.querySelectorAll<HTMLElement>(".rw-graph-legend > span")];
+    const title = titles.at(-1)?.title;
+    expect(title).toContain("∂s′[i]/∂s[j] · s[j], with s the state that the step reads");
+  });
+
+  test("by a line, where no edge can be seen since units are saturated", async () => {
+    await show({ lens: "values" }, network({ x: Array(6).fill(1e3) }));
+    expect(line()).toContain("no state changes much with the one before it");
+    await press("adjoints");
+    expect(line()).not.toContain("no state changes");
+  });
+
+  test("by names that tell the layer in words, where there are several", async () => {
+    await show({ lens: "values", layer: 1, reverse: true });
+    const { network, initial } = page.live;
+    const stack = refold(network.program, { numLayers: 2, bidirectional: true });
+    page.live.adopt(refit(network, stack, initial));
+    await rest();
+    const one = el.querySelector<HTMLElement>('[data-node="h"][data-step="1"]') as HTMLElement;
+    expect(one.getAttribute("aria-label")).toMatch(/^h₂ of layer 1, reverse: /);
+    one.dispatchEvent(new MouseEvent("pointermove", { bubbles: true }));
+    expect(one.title).toMatch(/^h₂\[\d\] of layer 1, reverse \(t = 2, step 1 in code\) = /);
+    await press("one operation on");
+    expect(line()).toMatch(/^forward \(layer 1, reverse\): a₃ = .*\(h₃ of layer 0, forward; h₃ of/);
+  });
+
   test("by hovering, where a row's colours have a scale of their own", async () => {
     await show({ lens: "values" });
     const over = (node: string) => {
@@ -215,70 +176,6 @@ test("three steps fill a wide panel", () => {
   expect(scene.width).toBeGreaterThan(1100);
   expect(scene.width).toBeLessThanOrEqual(1160);
   expect(makeScene(programFromJson(PROGRAM), 0, 700).width).toBeLessThanOrEqual(700);
-});
-
-describe("selecting", () => {
-  test("the rulers choose loss step and source step", async () => {
-    await show();
-    expect([radio("loss", 2).checked, radio("source", 1).checked]).toEqual([true, true]);
-    radio("loss", 1).click();
-    await rest();
-    expect(page.live.cell.value).toEqual({ t: 1, k: 1 });
-    radio("source", 0).click();
-    await rest();
-    expect(page.live.cell.value).toEqual({ t: 1, k: 0 });
-    expect(radio("source", 0).getAttribute("aria-label")).toBe(
-      "source step k = 1 (step 0 in code)",
-    );
-    expect(page.lab.get("loss_step")).toBe(1);
-  });
-
-  test("a click on a column chooses the loss step, with Shift the source step", async () => {
-    await show();
-    const stage = el.querySelector(".rw-graph-stage") as HTMLElement;
-    const box = el.querySelector<HTMLElement>('[data-node="h"][data-step="0"]');
-    const x = Number.parseFloat(box?.style.left ?? "") + 5;
-    stage.dispatchEvent(new MouseEvent("click", { clientX: x, shiftKey: true }));
-    await rest();
-    expect(page.live.cell.value).toEqual({ t: 2, k: 0 });
-    stage.dispatchEvent(new MouseEvent("click", { clientX: x }));
-    await rest();
-    expect(page.live.cell.value).toEqual({ t: 0, k: 0 });
-  });
-});
-
-describe("why there is nothing", () => {
-  async function why(t: number, k: number, program: object = {}, values = {}): Promise<string> {
-    await show({}, network(values, { ...PROGRAM, ...program }));
-    page.live.selectCell(t, k);
-    await rest();
-    return line() ?? "";
-  }
-
-  test("causality", async () => {
-    expect(await why(0, 2)).toContain("cannot change an earlier loss (t = 1): causality");
-  });
-
-  test("truncation", async () => {
-    const truncation = { kind: "window", size: 2 };
-    expect(await why(2, 0, { truncation })).toContain(
-      "the truncation (window 2) cuts every path from t = 3 to k = 1",
-    );
-  });
-
-  test("a step without loss", async () => {
-    expect(await why(1, 0, { loss_steps: [2] })).toContain("step t = 2 has no loss");
-  });
-
-  test("a seed of zero", async () => {
-    expect(await why(2, 1, {}, { v: [1, 1, 1, 1, 0, 0] })).toContain(
-      "the seed of step t = 3 is zero",
-    );
-  });
-
-  test("an initial state of zero", async () => {
-    expect(await why(2, 0, {}, { h0: [0, 0] })).toContain("multiplies h₀[0] = 0 at step k = 1");
-  });
 });
 
 describe("step-through", () => {
@@ -345,15 +242,14 @@ function manySteps(T: number) {
 test("one step and many steps are drawn", async () => {
   await show({ lens: "values" }, manySteps(1));
   expect(el.querySelectorAll('[data-node="L"]')).toHaveLength(1);
-  render(null, el);
-  page.close();
+  hide();
   await show({ lens: "values" }, manySteps(32));
   expect(el.querySelectorAll('[data-node="L"]')).toHaveLength(32);
 });
 
 test("nothing listens once it is gone", async () => {
   await show();
-  render(null, el);
+  hide();
   await settle();
   expect(view.listeners).toEqual([]);
 });

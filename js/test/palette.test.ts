@@ -1,6 +1,6 @@
 /** Negative and positive stay apart for colour-blind readers, and lines can be seen on the page. */
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import {
   type Color,
   converter,
@@ -91,3 +91,12 @@ function mixed(color: Color, ground: Color, part: number): Color {
   const mix = (x: number, y: number) => part * x + (1 - part) * y;
   return { mode: "rgb", r: mix(a.r, b.r), g: mix(a.g, b.g), b: mix(a.b, b.b) };
 }
+
+test("no panel has fills of its own: a number has one colour in a cell and in a sum", () => {
+  const folder = new URL("../src/views/", import.meta.url);
+  for (const file of readdirSync(folder).filter((name) => name.endsWith(".css"))) {
+    if (file === "kit.css") continue;
+    const css = readFileSync(new URL(file, folder), "utf8");
+    expect([file, /--rw-(negative|positive)(-line)?:/.exec(css)]).toEqual([file, null]);
+  }
+});

@@ -87,6 +87,7 @@ describe("a matrix", () => {
   test("is drawn from a seed that can be seen, within PyTorch's bound", async () => {
     const box = await tools("weight_hh_l0");
     const seed = box.querySelector(".rw-seed") as HTMLInputElement;
+    expect(seed.closest("label")?.textContent).toBe("random seed ");
     await write(seed, "42");
     await act(box, "randomise");
     const drawn = values("weight_hh_l0");
@@ -108,7 +109,7 @@ describe("a matrix", () => {
       "zero",
       "randomise",
       "next seed",
-      "paste as x",
+      "apply",
       "copy as Python list",
     ]);
   });
@@ -122,7 +123,7 @@ describe("pasting", () => {
     const given = Array.from({ length: steps * inputs }, (_, at) => at + 0.5);
     const rows = Array.from({ length: steps }, (_, t) => given.slice(t * inputs, (t + 1) * inputs));
     await write(area(box), `tensor(${JSON.stringify(rows)}, dtype=torch.float64)`);
-    await act(box, "paste as x");
+    await act(box, "apply");
     expect(values("x")).toEqual(given);
     expect(said(box)).toBe("pasted");
     page.live.undo();
@@ -132,12 +133,16 @@ describe("pasting", () => {
   test("refuses another shape and leaves the numbers", async () => {
     const box = await tools("x");
     await write(area(box), "[[1, 2, 3, 4, 5, 6, 7]]");
-    await act(box, "paste as x");
+    await act(box, "apply");
     expect(box.querySelector("[role=alert]")?.textContent).toBe(
       `expected the shape (${steps}, ${inputs}), but (1, 7) was pasted`,
     );
     expect(values("x")).toEqual(LSTM.values["x"]);
     await write(area(box), "[[1");
+    expect(box.querySelector("[role=alert]")).toBeNull();
+    await act(box, "apply");
+    expect(box.querySelector("[role=alert]")).not.toBeNull();
+    await act(box, "randomise");
     expect(box.querySelector("[role=alert]")).toBeNull();
   });
 
@@ -147,8 +152,8 @@ describe("pasting", () => {
       Array.from({ length: steps }, (_, t) => 10 * t + i),
     );
     await write(area(box), JSON.stringify(rows));
-    await act(box, "paste as x");
-    await act(box, "paste transposed");
+    await act(box, "apply");
+    await act(box, "apply transposed");
     const turned = Array.from({ length: steps }, (_, t) =>
       Array.from({ length: inputs }, (_, i) => 10 * t + i),
     );
@@ -254,11 +259,11 @@ describe("targets that are classes", () => {
   test("are pasted if they are classes, and copied as int", async () => {
     const before = values("target");
     await write(area(box), `[${Array(steps).fill(99).join(", ")}]`);
-    await act(box, "paste as target");
+    await act(box, "apply");
     expect(box.querySelector("[role=alert]")?.textContent).toContain("“99” is no class");
     expect(values("target")).toEqual(before);
     await write(area(box), Array(steps).fill(1).join(" "));
-    await act(box, "paste as target");
+    await act(box, "apply");
     expect(values("target")).toEqual(Array(steps).fill(1));
     const writeText = vi.fn(async (_: string) => {});
     vi.stubGlobal("navigator", { clipboard: { writeText } });
@@ -268,12 +273,6 @@ describe("targets that are classes", () => {
 
   test("have no tools that make other numbers of them", () => {
     const names = [...box.querySelectorAll("button")].map((one) => one.textContent);
-    expect(names).toEqual([
-      "reset",
-      "randomise",
-      "next seed",
-      "paste as target",
-      "copy as Python list",
-    ]);
+    expect(names).toEqual(["reset", "randomise", "next seed", "apply", "copy as Python list"]);
   });
 });

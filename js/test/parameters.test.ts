@@ -256,6 +256,15 @@ describe("what is shown", () => {
     );
   });
 
+  test("calls the gradient of a truncated network so", async () => {
+    await show(json(CASE));
+    const legend = () => el.querySelector(".rw-say")?.textContent;
+    expect(legend()).toContain("∂ is the derivative of the whole loss");
+    page.lab.set("_network", { ...json(CASE), truncation: { kind: "window", size: 1 } });
+    await settle();
+    expect(legend()).toContain("∂ is the truncated gradient of the whole loss");
+  });
+
   test("says where the numbers overflow", async () => {
     await show(json(CASE));
     const { values, program } = page.live.network;

@@ -330,6 +330,17 @@ describe("the account", () => {
   });
 });
 
+test("of a truncated network the table has truncated gradients", async () => {
+  const truncation = { kind: "chunk", size: 1 };
+  page.lab.set("_network", network({}, { ...network(), truncation }));
+  await vi.advanceTimersByTimeAsync(ASKED);
+  expect(text(".rw-scroll caption")).toContain("the truncated gradient by every leaf");
+  expect(entry("weight_hh_l0[0,0]").title).toContain(
+    "∂L/∂weight_hh_l0[0,0] (truncated gradient) = ",
+  );
+  expect(line("full")[1]).toContain("cut away");
+});
+
 test("an unmounted table follows nothing", async () => {
   unmount();
   page.at("slider").set("value", 1.5);

@@ -83,6 +83,32 @@ test("a preset brings its network, its sentence and its entry, and can be undone
   expect(choice("preset").value).toBe("as it is");
 });
 
+test("a preset's sentence is there as long as its network is", async () => {
+  const said = () => el.querySelector("[role=status]")?.textContent;
+  const sentence = "Its weights are turned round.";
+  const edited = "“turned”, edited: reset brings it back.";
+  await choose("preset", "turned");
+  const edits: (() => void | Promise<void>)[] = [
+    () => page.live.move("weight_hh_l0", 0, 1.99),
+    () => page.live.move("x", 0, Number.NaN), // L, too, is no number
+    () => press("gradient-descent"),
+  ];
+  for (const edit of edits) {
+    expect(said()).toBe(sentence);
+    await edit();
+    await settle();
+    expect(said()).toBe(edited);
+    vi.advanceTimersByTime(2_000);
+    await press("undo");
+  }
+  expect(said()).toBe(sentence);
+  page.live.move("v", 0, 7);
+  await settle();
+  expect(said()).toBe(edited);
+  await press("reset");
+  expect(said()).toBe(sentence);
+});
+
 test("sizes, loss and truncation change the program and keep what can be kept", async () => {
   await choose("units", "3");
   expect(page.live.network.program.hiddenSize).toBe(3);

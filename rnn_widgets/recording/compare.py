@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HTML, GridBox, Layout, VBox
 
 from rnn_widgets.core.names import unknown
+from rnn_widgets.widgets.sync import close_earlier_runs
 
 from .views import Views
 from .views.selection import Selection
-from .views.view import View, controls_row
+from .views.view import View, close_all, controls_row
 
 if TYPE_CHECKING:
     from .recording import Recording
@@ -43,13 +44,9 @@ class Comparison(VBox):
         wrap = Layout(grid_template_columns=f"repeat(auto-fit, {share})", grid_gap="0 8px")
         first = next(iter(views.values()))
         heading = HTML(f"<b>{escape(first.what)}</b>, on one scale. {escape(first.told())}")
-        super().__init__(
-            [
-                heading,
-                GridBox(list(views.values()), layout=wrap),
-                controls_row(controls),
-            ]
-        )
+        self._kept = [heading, GridBox(list(views.values()), layout=wrap), controls_row(controls)]
+        super().__init__(self._kept)
+        close_earlier_runs(self)
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(self.views)})"
@@ -58,7 +55,7 @@ class Comparison(VBox):
         """Close it, its views and what they look at."""
         for view in self.views.values():
             view.close()
-        self.selection.close()
+        close_all([*self._kept, self.selection])
         super().close()
 
 

@@ -62,7 +62,9 @@ def quantity(rec: Recording, what: str) -> Quantity:
 
 def _unknown(what: str, valid: list[str], parameters: list[str]) -> UnknownNameError:
     near = difflib.get_close_matches(what, valid, 1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? There are" if near else "there are"
+    if of := difflib.get_close_matches(what, parameters, 1, cutoff=0.85):
+        near = [f"weights[{of[0]}]", f"gradients[{of[0]}]"]
+    hint = f"did you mean {' or '.join(map(repr, near))}? There are" if near else "there are"
     plain = [name for name in valid if "[" not in name]
     layers = [name for name in valid if name.startswith("layers")]
     some = [f"layers[0].{plain[0]} and so on"] if layers else []

@@ -61,9 +61,10 @@ def record(
 
     A layer of Keras is recorded under Keras's names and in its layout ("recurrent_kernel",
     "forward_layer.bias"). Time is the input's, also where ``go_backwards`` turns the outputs round;
-    ``outputs`` are the states. At a masked step the state is kept and all adjoints are zero: what
-    Keras gives there, and for ``return_sequences=False``, is the output of the last step that was
-    not masked, and its adjoint enters there. With dropout in training, ``x`` and ``inputs`` are
+    ``outputs`` are the states. At a masked step the state is kept: nothing enters there, its gates'
+    adjoints are zero, and carried and total pass on to the step before as they are. What Keras
+    gives there, and for ``return_sequences=False``, is the output of the last step that was not
+    masked, and its adjoint enters there. With dropout in training, ``x`` and ``inputs`` are
     those after it.
 
     Examples

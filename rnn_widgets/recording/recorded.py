@@ -43,7 +43,7 @@ class Recorded:
 
     @property
     def kind(self) -> str:
-        """What kind of layer: "RNN", "GRU" or "LSTM"."""
+        """What kind of layer: "RNN", "GRU" or "LSTM"; of Keras "SimpleRNN", "GRU" or "LSTM"."""
         return str(self._meta["kind"])
 
     @property
@@ -181,7 +181,11 @@ class Recorded:
 
     @cached_property
     def gradients(self) -> Named[Array]:
-        """∂L/∂parameter by the layer's own names: what ``.grad`` would hold."""
+        """∂L/∂parameter by the layer's own names: what ``.grad`` would hold.
+
+        Of what the layer itself does with it: where the model or the loss uses the parameter in
+        other places too, as a penalty on weights does, ``.grad`` would hold that as well.
+        """
         return Named("parameter", self._by_parameter("gradients."))
 
     @cached_property

@@ -23,6 +23,7 @@ from .saved import read, write
 from .summary import NonFinite, nonfinite, summary
 from .uses import by_source
 from .views import Views
+from .views.text import plural
 
 if TYPE_CHECKING:
     from rnn_widgets.network import Network
@@ -94,7 +95,8 @@ class Recording(Views, Recorded):
         -------
         array, shape (T, T), float64
             ``[loss step, source step]``, Frobenius norms. Those of all parameters are made
-            together, by one sweep with a row for each loss step, when the first is asked for.
+            together, by a sweep with a row for each step that has a loss, when the first is asked
+            for.
 
         Raises
         ------
@@ -325,7 +327,7 @@ class Recording(Views, Recorded):
         return MappingProxyType(nonfinite(self))
 
     def summary(self) -> str:
-        """What was recorded, how large adjoints and gradients are, and what is not finite.
+        """What was recorded, whether its gradient vanishes, and what there is to notice.
 
         Examples
         --------
@@ -407,7 +409,8 @@ class Recording(Views, Recorded):
 
     def __repr__(self) -> str:
         name = f"{self.layer!r}, " if self.layer else ""
-        sizes = f"{self.samples} samples × {self.steps} steps × {self.hidden} units"
+        counts = {"sample": self.samples, "step": self.steps, "unit": self.hidden}
+        sizes = " × ".join(plural(count, thing) for thing, count in counts.items())
         return f"Recording({name}{self.kind}, {sizes}, {self.mode}, loss={self.loss:.4g})"
 
 

@@ -28,8 +28,9 @@ _BROKEN = (
 def write(path: Path, meta: Mapping[str, Any], arrays: Arrays) -> None:
     """Write a recording; the metadata is JSON, and nothing is pickled."""
     text = json.dumps({"format": FORMAT, **meta})
+    held: dict[str, Any] = {_META: np.array(text), **arrays}
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **{_META: np.array(text)}, **arrays)
+        np.savez(file, **held)  # numpy 2.0 takes allow_pickle=False for one more array
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -44,7 +45,12 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """
     with path.open("rb") as file:
         try:
+            if not zipfile.is_zipfile(file):
+                raise ValueError("it is no .npz file, or only a part of one")
+            file.seek(0)
             with np.load(file, allow_pickle=False) as held:
+                if _META not in held.files:
+                    raise ValueError(f"it lacks {_META!r}, which every recording has")
                 arrays = {name: held[name] for name in held.files}
             meta = json.loads(str(arrays.pop(_META)))
             if meta.pop("format") != FORMAT:
@@ -52,6 +58,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             check(meta, arrays)
         except _BROKEN as error:
             why = str(error) or type(error).__name__
+            if "pickle" in why:  # numpy's advice would run what the file says
+                why = "it holds other things than numbers"
             raise ValueError(f"{path} is not a recording, or it is damaged: {why}") from error
     return meta, arrays
 
@@ -76,6 +84,8 @@ def check(meta: Mapping[str, Any], arrays: Arrays) -> None:
             raise ValueError(f"it lacks {name!r}")
         if type(meta[name]) is not kind:
             raise ValueError(f"{name!r} is {meta[name]!r}")
+    if type(meta.get("model_dtype", "")) is not str:
+        raise ValueError(f"'model_dtype' is {meta['model_dtype']!r}")
     spec = LayerSpec(**meta["spec"])
     sizes = (spec.input_size, spec.hidden_size, spec.num_layers, spec.directions)
     if (

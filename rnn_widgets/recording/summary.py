@@ -9,6 +9,9 @@ import numpy as np
 
 from rnn_widgets.core.norms import norms
 
+from .notices import notices, origin
+from .vanishing import rows_of_gates, rows_of_ways, ways
+
 if TYPE_CHECKING:
     from .recording import Recording
 
@@ -60,7 +63,7 @@ def nonfinite(rec: Recording) -> dict[str, NonFinite]:
 
 
 def summary(rec: Recording) -> str:
-    """What was recorded, how large adjoints and gradients are, and what is not finite."""
+    """What was recorded, how far gradients reach back, and what there is to notice."""
     counts = {
         "sample": rec.samples,
         "step": rec.steps,
@@ -71,7 +74,9 @@ def summary(rec: Recording) -> str:
     sizes += ["both directions"] if rec.directions == 2 else []
     own = rec.layer_mode
     mode = f"{rec.mode} mode" + (f" (the layer in {own} mode)" if own != rec.mode else "")
+    begins = origin(rec)
     lines = [
+        *([begins] if begins else []),
         f"{rec.kind} {rec.layer!r}" if rec.layer else rec.kind,
         f"  {' × '.join(sizes)}, {rec.dtype} on {rec.device}",
         f"  recorded in {mode}, loss {rec.loss:.4g}",
@@ -80,6 +85,14 @@ def summary(rec: Recording) -> str:
         lines.append(f"  lengths from {rec.lengths.min()} to {rec.lengths.max()}")
     if rec.calls > 1:
         lines.append(f"  joined from {rec.calls} calls of the layer")
+    back = ways(rec)
+    lines += ["", *_table(rows_of_ways(back))]
+    entered, steps = max((int(way.entered.sum()), len(way.steps)) for way in back)
+    if entered > 1:
+        where = f"a direct adjoint enters at {entered} of {steps} steps"
+        lines.append(f"  {where}, and the total holds all of them: rec.lag() tells them apart")
+    if gates := rows_of_gates(rec):
+        lines += ["", *_table(gates)]
     rows = [["adjoint of h", "norm", "first step", "last step"]]
     for name in ("direct", "carried", "total"):
         array = rec.quantity(name).values
@@ -92,9 +105,10 @@ def summary(rec: Recording) -> str:
         norm = float(norms(array, tuple(range(array.ndim))))
         table.append([name, str(array.shape), f"{norm:.3g}"])
     lines += _table(table)
-    bad = rec.nonfinite
-    if bad:
+    if bad := rec.nonfinite:
         lines += ["", "not finite:", *(f"  {name}: {where}" for name, where in bad.items())]
+    if told := notices(rec):
+        lines += ["", "to notice:", *(f"  {line}" for line in told)]
     return "\n".join(lines)
 
 

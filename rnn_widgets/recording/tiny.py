@@ -12,7 +12,7 @@ from rnn_widgets.core.template import Template
 from rnn_widgets.interop.capture.spec import LayerSpec, suffix
 from rnn_widgets.network import Network
 
-from .layer import Array, Arrays
+from .layer import Arrays
 
 MOST_UNITS, MOST_STEPS, MOST_INPUTS = 16, 32, 64
 
@@ -109,8 +109,3 @@ def _cell(spec: LayerSpec, arrays: Arrays) -> Template:
     if spec.kind == "RNN":
         return cells.rnn_cell(spec.nonlinearity, bias)
     return cells.lstm_cell(bias) if spec.kind == "LSTM" else cells.gru_cell(spec.reset_after, bias)
-
-
-def of_sample(array: Array, sample: int) -> Array:
-    """One sample's numbers, float64, led by time."""
-    return np.asarray(array[:, sample], np.float64)

@@ -99,6 +99,11 @@ class Watch:
         """Norm of ∂L/∂h_t: (R, T)."""
         return self._over_time("total")
 
+    @property
+    def steps(self) -> Array:
+        """How many timesteps each recorded pass had, (R,): beyond them the norms are NaN."""
+        return np.array([len(row) for row in self._norms["total"]], np.int64)
+
     def _over_time(self, name: str) -> Array:
         rows = self._norms[name]
         steps = max((len(row) for row in rows), default=0)
@@ -126,7 +131,7 @@ class Watch:
         -------
         ipywidgets.VBox
         """
-        if self._view is None:
+        if self._view is None or self._view.comm is None:  # closed, as when its cell is run anew
             from .watch_view import WatchView
 
             self._view = WatchView(self)

@@ -15,11 +15,12 @@ from rnn_widgets.widgets.sync import close_earlier_runs
 
 from .views.drawing import ACCENT, axis, key
 from .views.flow import PARTS, STYLES
-from .views.images import colours, levels, png
+from .views.images import ALARM, NOTHING, colours, levels, png
 from .views.maps import place_ticks
 from .views.scales import Scale, Ticks, decades
 from .views.telling import SUM
-from .views.text import three_digits
+from .views.text import not_finite, three_digits
+from .views.view import close_all
 
 if TYPE_CHECKING:
     from .watch import Watch
@@ -58,7 +59,7 @@ class WatchView(VBox):
             )
             for part, (color, style, width) in STYLES.items()
         }
-        blank = Image(value=png(np.zeros((1, 1), np.uint8), PAIR), format="png")
+        blank = Image(value=png(np.full((1, 1), NOTHING, np.uint8), PAIR), format="png")
         self._image = bqplot.Image(image=blank, scales=on_map, pixelated=True)
         self._now = bqplot.Lines(
             x=np.ones(2),
@@ -68,6 +69,14 @@ class WatchView(VBox):
             colors=[ACCENT],
             stroke_width=2,
         )
+        self._lost = bqplot.Lines(
+            x=np.ones(2),
+            y=np.zeros(2),
+            visible=False,
+            scales=on_curves,
+            colors=[ALARM],
+            stroke_width=1.5,
+        )
         self.moment = IntSlider(
             0, 0, 0, description="moment", readout=False, layout=Layout(width="320px")
         )
@@ -76,10 +85,12 @@ class WatchView(VBox):
         self._rows, self._norms = _upright(self._down, "pass"), _upright(self._up, "norm")
         self._times = times
         self._map = _figure([self._image, self._now], [times[0], self._rows])
-        self._curves = _figure(list(self._lines.values()), [times[1], self._norms])
+        self._curves = _figure([*self._lines.values(), self._lost], [times[1], self._norms])
         note = HTML(_note(), layout=Layout(margin="0 0 0 8px"))
         figures = HBox([self._map, self._curves], layout=Layout(flex_flow="row wrap"))
-        super().__init__([figures, HBox([self.moment, self._told]), note])
+        below = HBox([self.moment, self._told])
+        self._kept = [self.moment, self._told, figures, below, note]
+        super().__init__([figures, below, note])
         self.add_class("rw-view")
         self.moment.observe(self._moved, "value")
         close_earlier_runs(self)
@@ -87,6 +98,13 @@ class WatchView(VBox):
 
     def __repr__(self) -> str:
         return f"WatchView({self._told.value!r})"
+
+    def close(self) -> None:
+        """Close it with all that it has made."""
+        for figure in (self._map, self._curves):
+            close_all([*figure.marks, *figure.axes, figure.scale_x, figure.scale_y, figure])
+        close_all([self._across, self._down, self._up, *self._kept])
+        super().close()
 
     def grow(self) -> None:
         """Show what has been recorded, unless that was done a moment ago."""
@@ -99,6 +117,7 @@ class WatchView(VBox):
         passes, total = watch.passes, watch.total
         if not passes.size:
             return
+        self._real = np.arange(total.shape[1]) < watch.steps[:, None]
         latest = self.moment.value == self.moment.max
         self._parts = {part: getattr(watch, part) for part in PARTS}
         self._passes, self._steps = passes, np.arange(1.0, total.shape[1] + 1)
@@ -122,7 +141,8 @@ class WatchView(VBox):
     def _draw_map(self, total: Array, scale: Scale) -> None:
         rows, columns = total.shape
         depth = (np.clip(scale.place(total), -1, 1) + 1) / 2
-        image = Image(value=png(levels(depth, Scale(0.0, 1.0)), PAIR), format="png")
+        places = np.where(self._real, levels(depth, Scale(0.0, 1.0)), NOTHING)
+        image = Image(value=png(places, PAIR), format="png")
         before, self._image.image = self._image.image, image
         before.close()
         self._across.max, self._down.max = columns + 0.5, rows - 0.5
@@ -130,7 +150,8 @@ class WatchView(VBox):
             self._image.x, self._image.y = (0.5, columns + 0.5), (rows - 0.5, -0.5)
         _label(self._rows, [(float(i), str(self._passes[i])) for i in place_ticks(rows, 6)])
         ends = f"{three_digits(scale.low * 10)} to {three_digits(scale.high)}"
-        self._map.title = f"‖∂L/∂hₜ‖ as training goes, {ends}"
+        bad = not_finite(total[self._real])
+        self._map.title = f"‖∂L/∂hₜ‖ as training goes, {ends}{bad}"
 
     def _show(self) -> None:
         at = self.moment.value
@@ -142,7 +163,13 @@ class WatchView(VBox):
                 line.visible = bool(np.isfinite(places).any())
                 if line.visible:
                     line.x, line.y = _drawable(self._steps, places)
-        self._curves.title = f"adjoints of hₜ in pass {self._passes[at]}"
+        now = np.stack([values[at][self._real[at]] for values in self._parts.values()])
+        lost = self._steps[: now.shape[1]][~np.isfinite(now).all(0)]
+        with self._lost.hold_sync():
+            self._lost.visible = bool(lost.size)
+            if lost.size:
+                self._lost.x, self._lost.y = _bars(lost)
+        self._curves.title = f"adjoints of hₜ in pass {self._passes[at]}{not_finite(now)}"
         with self._now.hold_sync():
             self._now.x = np.array([0.5, len(self._steps) + 0.5])
             self._now.y = np.full(2, float(at))
@@ -156,6 +183,11 @@ def _drawable(steps: Array, places: Array) -> tuple[Array, Array]:
     if count > 1:
         return steps[:count], places[:count]
     return steps[:1] + np.array([-0.3, 0.3]), np.repeat(places[:1], 2)
+
+
+def _bars(steps: Array) -> tuple[Array, Array]:
+    """A line over the whole height at each step, with gaps between them."""
+    return np.repeat(steps, 3)[:-1], np.tile([-1.0, 1.0, np.nan], len(steps))[:-1]
 
 
 def _linear(low: float, high: float, reverse: bool = False) -> bqplot.LinearScale:

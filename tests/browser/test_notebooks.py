@@ -69,7 +69,7 @@ def drive(notebook: OpenNotebook) -> None:
         shown = [explorer.node("h", step) for step in range(3)]
         np.testing.assert_allclose(shown, expected, rtol=0, atol=1e-13)
     explorer.cell(2, 1).click()
-    expect(explorer.panel("chain")).to_contain_text("C[3, 2]")
+    expect(explorer.panel("chain")).to_contain_text("C₃,₂")
     here = explorer.contributions()
     explorer.choose("cell", "LSTM")
     notebook.wait_for(lambda: not np.array_equal(explorer.contributions(), here), "an LSTM")

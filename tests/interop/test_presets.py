@@ -17,8 +17,8 @@ def shown_row(name: str) -> Array:
     """The same for the entry that the preset opens with."""
     net = preset(name)
     leaf, index = parse_parameter(PRESETS[name].entry, net.program)
-    row: Array = net.contributions()[leaf][-1].reshape(net.program.seq_len, -1)
-    return row[:, np.ravel_multi_index(index, net.program.parameters[leaf])]
+    row = net.contributions()[leaf][-1].reshape(net.program.seq_len, -1)
+    return np.asarray(row[:, np.ravel_multi_index(index, net.program.parameters[leaf])])
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -60,9 +60,8 @@ def curve_values(view: View, mark: bqplot.Lines, limit: float) -> Array:
     return ((y[..., :-1] - bottoms) / HALF - 1) * limit
 
 
-def pixels(view: View) -> Array:
-    """Places in the palette of (panels, rows, columns) read back from the PNG image."""
-    data = bytes(view.layers["map"].image.value)
+def palette(data: bytes) -> Array:
+    """Places in the palette, read back from a PNG image."""
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     chunks, at = {}, 8
     while at < len(data):
@@ -74,8 +73,13 @@ def pixels(view: View) -> Array:
     width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
     lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)
     assert not lines[:, 0].any()
-    image, grid = lines[:, 1:], view._grid
-    fine = height / (grid.rows * (grid.height + grid.lane))
+    return lines[:, 1:]
+
+
+def pixels(view: View) -> Array:
+    """Places in the palette of (panels, rows, columns) of a view of maps."""
+    image, grid = palette(bytes(view.layers["map"].image.value)), view._grid
+    fine = len(image) / (grid.rows * (grid.height + grid.lane))
     found = []
     for panel in range(grid.panels):
         left, bottom = int(grid.left(np.array(panel))), float(-grid.bottom(np.array(panel)))

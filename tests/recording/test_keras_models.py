@@ -127,7 +127,7 @@ def test_a_layer_that_is_not_there() -> None:
         rw.record(keras.layers.Dense(2), x, loss)
     with pytest.raises(ValueError, match="the loss does not depend on the layer 'encoder'"):
         rw.record(model, x, lambda out: torch.ones((), requires_grad=True), layer="encoder")
-    with pytest.raises(ValueError, match="'later' has no weights yet"):
+    with pytest.raises(ValueError, match=r"'later' has no weights yet: .* or the model"):
         rw.record(keras.layers.LSTM(H, name="later"), x, loss)
     with pytest.raises(ValueError, match="training= is for models of Keras"):
         rw.record(torch.nn.GRU(I, H), torch.ones(4, I), lambda out: out[0].sum(), training=True)
@@ -210,3 +210,14 @@ def test_watching_a_loop() -> None:
     assert w.passes.tolist() == [0, 2]
     close(w.total[1], np.sqrt((rec.total**2).sum((0, 2))), "total")
     assert "call" not in layer.__dict__
+
+
+def test_watching_a_model_that_is_told_with_the_call_that_it_trains() -> None:
+    """After fit, torch's own flag says eval."""
+    rng = np.random.default_rng(13)
+    layer, x = built("GRU", I, H, rng, return_sequences=True), rng.standard_normal((2, 4, I))
+    layer.eval()
+    with watch(layer, every=1, progress=False, show=False) as w:
+        loss(layer(x, training=True)).backward()
+        loss(layer(x, training=False)).backward()
+    assert w.passes.tolist() == [0]

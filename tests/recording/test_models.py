@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
+from torch.utils.checkpoint import checkpoint
 
 import rnn_widgets as rw
+from rnn_widgets.interop.capture.record import _without_cudnn
 
 from .cases import close
 
@@ -405,8 +408,59 @@ def test_a_layer_that_the_model_runs_without_gradients() -> None:
                 y = self.rnn(x)[0]
             return self.head(y)
 
-    with pytest.raises(ValueError, match=r"loss does not depend on the layer 'rnn'$"):
+    says = (
+        r"loss does not depend on the layer 'rnn': the layer is run without gradients, under torch"
+    )
+    with pytest.raises(ValueError, match=says):
         rw.record(Frozen(), torch.ones(4, 1, 2), Tensor.sum)
+
+
+def test_a_checkpoint_that_hides_the_layer_is_told() -> None:
+    class Checkpointed(nn.Module):
+        def __init__(self, reentrant: bool) -> None:
+            super().__init__()
+            self.rnn, self.reentrant = nn.GRU(2, 3), reentrant
+
+        def forward(self, x: Tensor) -> Tensor:
+            made: Tensor = checkpoint(lambda x: self.rnn(x)[0], x, use_reentrant=self.reentrant)
+            return made
+
+    x = torch.ones(4, 1, 2, requires_grad=True)
+    with pytest.raises(ValueError, match="use_reentrant=True"):
+        rw.record(Checkpointed(True), x, Tensor.sum)
+    assert rw.record(Checkpointed(False), x, Tensor.sum).total.any()
+
+
+@pytest.mark.parametrize("given", [[1, 2], torch.tensor([1.0, 2.0], requires_grad=True)])
+def test_sample_weights_of_losses_in_half_precision(given: Any) -> None:
+    layer = nn.GRU(2, 3).bfloat16()
+    x = torch.randn(4, 2, 2, dtype=torch.bfloat16)
+    rec = rw.record(layer, x, lambda out: out[0].mean((0, 2)), sample_weight=given)
+    truth = layer(x)[0].mean((0, 2)).detach().float()
+    assert rec.losses is not None
+    np.testing.assert_allclose(rec.losses, truth, atol=1e-2)
+    assert rec.losses.dtype == np.float32
+
+
+def test_an_index_of_numpy_is_an_index() -> None:
+    model = nn.Sequential(nn.GRU(2, 3))
+    assert rw.record(model, torch.ones(4, 1, 2), lambda out: out[0].sum(), np.int64(0)).layer == "0"
+
+
+def test_only_cudnn_itself_is_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading the switches of TF32 is an error where convolutions and layers differ in them."""
+    on_cuda = SimpleNamespace(is_cuda=True)
+    other = nn.GRU(2, 3).eval()
+    monkeypatch.setattr(other, "parameters", lambda: [on_cuda])
+    module = type(torch.backends.cudnn)
+    monkeypatch.setattr(module, "allow_tf32", property(lambda _: pytest.fail("was read")))
+    before = torch.backends.cudnn.enabled
+    layer = nn.GRU(2, 3)
+    with _without_cudnn(nn.ModuleList([layer, other]), layer):
+        assert not torch.backends.cudnn.enabled
+    with _without_cudnn(nn.ModuleList([layer]), layer):
+        assert torch.backends.cudnn.enabled == before
+    assert torch.backends.cudnn.enabled == before
 
 
 @pytest.mark.parametrize("layer", [nn.LSTM(3, 4), nn.GRU(3, 4), nn.LSTM(3, 4, 2, proj_size=2)])
@@ -441,12 +495,22 @@ REFUSED = [
     (
         {"loss": lambda out: torch.zeros(())},
         ValueError,
-        "loss does not depend on the layer 'encoder.rnn': it has no gradient at all",
+        "layer 'encoder.rnn': it has no gradient at all; usual reasons are torch.no_grad",
     ),
     (
         {"loss": lambda out: out["last"].detach().sum() + nn.Parameter(torch.ones(())).double()},
         ValueError,
-        "loss does not depend on the layer 'encoder.rnn'$",
+        r"loss does not depend on the layer 'encoder.rnn'; usual reasons .* or \.detach\(\)",
+    ),
+    (
+        {"loss": nn.CrossEntropyLoss()},
+        TypeError,
+        r"gets the output alone, .* takes input, target: .*lambda out: criterion\(out, target\)",
+    ),
+    (
+        {"loss": lambda y_true, y_pred: y_pred},
+        TypeError,
+        r"lambda out: criterion\(y_true, out\)",
     ),
     ({"loss": "mse"}, TypeError, "loss must be a function of the model's output, not 'mse'"),
     (
@@ -472,7 +536,7 @@ def test_models_that_cannot_be_recorded() -> None:
     x = torch.ones(4, 1, 2)
     with pytest.raises(TypeError, match=r"must be a torch.nn.Module, not function"):
         rw.record(lambda x: x, x, Tensor.sum)
-    with pytest.raises(ValueError, match=r"no recurrent layer in this Linear: .*nn\.RNN"):
+    with pytest.raises(ValueError, match=r"no recurrent layer .*: .*nn\.RNN.* loop of Linear"):
         rw.record(nn.Linear(2, 2), x, Tensor.sum)
 
     class Own(nn.GRU):
@@ -497,3 +561,33 @@ def test_models_that_cannot_be_recorded() -> None:
 def test_what_torch_refuses_is_refused(x: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         rw.record(nn.GRU(2, 3), x, lambda out: out[0].sum())
+
+
+class Sensitive(nn.Module):
+    """A model that looks at the gradient of its own output."""
+
+    def __init__(self, create_graph: bool) -> None:
+        super().__init__()
+        self.rnn, self.create_graph = nn.GRU(2, 3), create_graph
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.requires_grad_()
+        y: Tensor = self.rnn(x)[0]
+        (slope,) = torch.autograd.grad(
+            y[-1].sum(), x, create_graph=self.create_graph, retain_graph=True
+        )
+        return y[0] + slope.sum()
+
+
+def test_a_gradient_on_the_way_is_not_the_losss_own() -> None:
+    rec = rw.record(Sensitive(False), torch.ones(4, 1, 2), Tensor.sum)
+    assert rec.direct.any(axis=(0, 2)).tolist() == [True, False, False, False]
+    other = nn.Parameter(torch.ones(()))
+    with pytest.raises(ValueError, match="does not depend on the layer 'rnn'"):
+        rw.record(Sensitive(False), torch.ones(4, 1, 2), lambda _: other * 2)
+
+
+def test_a_gradient_of_a_gradient_is_refused() -> None:
+    """It would lack what the penalty gives, without a word."""
+    with pytest.raises(NotImplementedError, match="cannot be differentiated twice"):
+        rw.record(Sensitive(True), torch.ones(4, 1, 2), Tensor.sum)

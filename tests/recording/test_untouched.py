@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import random
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import rnn_widgets as rw
+from rnn_widgets.interop.capture.calls import Call
 
 
 class Busy(nn.Module):
@@ -31,6 +33,7 @@ class Busy(nn.Module):
         self.past = torch.zeros(2)
         self.history: list[Any] = []
         self.counts = {"calls": 0}
+        self.states = (torch.zeros(2),)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.norm(self.embed(tokens).transpose(1, 2)).transpose(1, 2)
@@ -38,6 +41,7 @@ class Busy(nn.Module):
         self.seen = self.seen + 1  # a new buffer under the old name
         self.nothing += 1
         self.past.add_(1)
+        self.states[0].add_(1)
         self.past_too = self.past.clone()
         self.history.append(y)
         self.counts["calls"] += 1
@@ -59,7 +63,8 @@ def everything(model: nn.Module) -> dict[str, Any]:
             id(tensor.grad),
             None if tensor.grad is None else tensor.grad.clone(),
         )
-    found["past"] = model.past.clone() if isinstance(model, Busy) else None
+    if isinstance(model, Busy):
+        found["past"] = model.past.clone(), model.states[0].clone()
     found["torch"] = torch.get_rng_state()
     found["numpy"] = np.random.get_state()[1].copy()  # type: ignore[union-attr]  # noqa: NPY002
     found["python"] = random.getstate()
@@ -227,3 +232,52 @@ def test_a_recording_does_not_follow_the_model() -> None:
             array[...] = 0
     with pytest.raises(ValueError, match="WRITEABLE"):
         rec.total.setflags(write=True)
+
+
+def test_a_sparse_gradient_is_as_it_was() -> None:
+    model = nn.Sequential(nn.Embedding(6, 2, sparse=True), nn.GRU(2, 3))
+    tokens = torch.tensor([[1], [4], [1]])
+    model(tokens)[0].sum().backward()
+    grad = model[0].weight.grad
+    before = grad.clone()
+
+    def loss(out: Any) -> Tensor:
+        grad.mul_(2)
+        return out[0].sum()
+
+    rw.record(model, tokens, loss)
+    assert model[0].weight.grad is grad
+    assert torch.equal(grad.to_dense(), before.to_dense())
+
+
+def kept() -> int:
+    """Calls of recorded layers that are still in memory."""
+    gc.collect()
+    return sum(type(thing) is Call for thing in gc.get_objects())
+
+
+def a_loop(cell: nn.Module) -> Any:
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = cell
+
+        def forward(self, x: Tensor) -> Any:
+            h = None
+            for step in x:
+                h = self.cell(step, h)
+            return (h,)
+
+    return Loop()
+
+
+@pytest.mark.parametrize("model", [nn.LSTM(2, 3), a_loop(nn.GRUCell(2, 3))])
+def test_nothing_of_the_pass_stays_in_memory(model: nn.Module) -> None:
+    """Autograd's graph holds each call: what held the graph in turn would never be freed."""
+    before = kept()
+    rec = rw.record(model, torch.ones(4, 1, 2), lambda out: out[0].sum())
+    assert kept() == before
+    with pytest.raises(ValueError, match="must give a scalar"):
+        rw.record(model, torch.ones(4, 1, 2), lambda out: out[0])
+    assert kept() == before
+    assert rec.total.any()

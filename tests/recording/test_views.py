@@ -125,10 +125,14 @@ def test_the_channel_filter_moves_every_figure() -> None:
     np.testing.assert_allclose(flow._norms[0, 0], truth)
     field.value = "9"
     assert rec.selection.channels == (1, 2)
-    assert field.value == "1, 2"
+    assert field.value == "9"
     assert "channel 9 is not one of 0 to 3" in told.value
     field.value = "3"
     assert told.value == ""
+    field.value = "nine"
+    assert told.value
+    rec.selection.channels = 0
+    assert (field.value, told.value) == ("0", "")
     rec.selection.channels = None
     assert curves._grid.panels == 4
     rec.selection.channels = slice(3)
@@ -252,7 +256,7 @@ def test_lag_finds_the_rate_of_a_linear_layer() -> None:
     view = growing.lag(what="weight_ih_l0")
     assert view.rate == pytest.approx(1.25)
     assert view.half_life == np.inf
-    assert "does not fall" in view.foot.legend[0][2]
+    assert "× 1.25 each step, grows: doubles every 3.11 steps" in view.foot.legend[0][2]
 
 
 def test_lag_of_the_reverse_direction_counts_back_in_its_own_time() -> None:
@@ -286,6 +290,22 @@ def test_heat_maps_of_weights_are_split_by_gate_and_direction(kind: Any, gates: 
     assert view.read(0.0, -0.5) == f"weight_hh_l0_reverse · {gates[1]}[0, 0]: {entry}"
 
 
+def test_a_heat_map_of_contributions_is_steps_by_steps() -> None:
+    rec = recorded(bidirectional=True)
+    view = rec.heatmap(what="contributions[weight_hh_l0]")
+    high = view.norm()[1]
+    truth = np.stack([rec.contributions("weight_hh_l0" + end) for end in ("", "_reverse")])
+    np.testing.assert_allclose(as_shares(pixels(view)) * high, truth, atol=high / 120)
+    assert view.figure.title.startswith("‖C[t, k]‖ of weight_hh_l0, both directions")
+    assert [axis.label for axis in view.figure.axes][1] == "loss step t"
+    norm = three_digits(float(truth[0, 3, 1]))
+    said = f"weight_hh_l0: t = 4, k = 2 (loss step 3, source step 1): {norm}"
+    assert view.read(1.0, view._grid.bottom(np.array(0)) + 2.5) == said
+    assert view.controls() == [rec.selection.control("direction")]
+    with pytest.raises(KeyError, match=r"contributions\[name\]"):
+        rec.heatmap(what="direct")
+
+
 def test_histograms_count_everything_once() -> None:
     rec = recorded(bidirectional=True)
     view = rec.histogram(what="gradients", bins=11)
@@ -307,3 +327,31 @@ def test_histograms_count_everything_once() -> None:
     weights = np.concatenate([w.ravel() for w in rec.weights.values()])
     assert f"{(np.abs(weights) > 0.1).sum()} beyond the ends" in narrow.foot.note
     assert narrow._counts.sum() == len(weights)
+
+
+def test_gates_are_drawn_between_shut_and_open() -> None:
+    rec = recorded()
+    for view in (
+        rec.features_1d(what="gates.f.values"),
+        rec.features_2d(what="layers[0].gates.o.values"),
+        rec.features_0d(what="gates.i.values", step=2),
+        rec.histogram(what="gates.f.values"),
+    ):
+        assert view.norm() == (0.0, 1.0)
+    maps = rec.features_2d(what="gates.f.values")
+    shares = as_shares(pixels(maps))
+    np.testing.assert_allclose(shares, by_channel(rec.gates["f"].values), atol=1 / 120)
+    assert maps.foot.legend[0][1].startswith("linear-gradient(to right, transparent, #")
+    assert rec.features_2d(what="gates.g.values").norm()[0] < 0
+    assert rec.features_2d(what="gates.f.adjoints").norm()[0] < 0
+    assert rec.features_0d(what="gates.f.values").norm()[1] > 1  # summed over time
+    assert rec.features_2d(what="gates.f.values", norm=0.5).norm() == (-0.5, 0.5)
+
+
+def test_colours_are_named_along_the_axis_only_where_a_figure_stands_alone() -> None:
+    rec = recorded()
+    for name in ("features_2d", "heatmap"):
+        assert "(colours from" in getattr(rec, name)().figure.axes[0].label
+        for view in rw.compare({"a": rec, "b": recorded()}, view=name).views.values():
+            assert "colours" not in view.figure.axes[0].label
+            assert view.foot.legend

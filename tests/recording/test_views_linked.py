@@ -1,5 +1,7 @@
 """What links the figures of a recording, what they refuse, and what is not finite."""
 
+import copy
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
@@ -153,6 +155,25 @@ def test_a_reading_has_the_number() -> None:
 class Sent:
     def __call__(self, content: Any) -> None:
         self.content = content
+
+
+def test_a_recording_with_figures_can_be_copied_and_pickled() -> None:
+    rec = recorded()
+    rec.selection.sample = 1
+    rec.features_2d()
+    for other in (copy.deepcopy(rec), pickle.loads(pickle.dumps(rec))):
+        assert (other.total == rec.total).all()
+        assert other.selection is not rec.selection
+        assert other.selection.sample is None
+
+
+def test_a_closed_comparison_leaves_nothing() -> None:
+    rec = recorded()
+    before = set(ipywidgets.widgets.widget._instances)
+    rw.compare({"one": rec, "other": rec}, view="flow").close()
+    left = set(ipywidgets.widgets.widget._instances) - before
+    names = {type(ipywidgets.widgets.widget._instances[one]).__name__ for one in left}
+    assert {name for name in names if not name.endswith(("Layout", "Style"))} == set()
 
 
 def test_a_closed_figure_follows_no_longer_and_leaves_nothing() -> None:

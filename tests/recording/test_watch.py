@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+from pathlib import Path
+
+import ipywidgets
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import rnn_widgets as rw
+from rnn_widgets.interop.capture.calls import Call
+from rnn_widgets.recording.views.images import NOT_FINITE, NOTHING
 from rnn_widgets.recording.watch import watch
+
+from .samples import palette
 
 T, N = 5, 3
 
@@ -211,10 +220,139 @@ def test_the_view_shows_a_moment_and_follows_training(monkeypatch: pytest.Monkey
     everything = np.concatenate([w.total, w.carried, w.direct])
     low = np.floor(np.log10(everything[everything > 0].min())) - 1  # where zero stands
     high = np.ceil(np.log10(everything.max()))
-    for part, line in zip(("total", "carried", "direct"), curves.marks, strict=True):
+    for part, line in zip(("total", "carried", "direct"), curves.marks[:3], strict=True):
         numbers = getattr(w, part)[1]
         heights = np.log10(np.where(numbers > 0, numbers, 10**low))
         np.testing.assert_allclose(line.y, 2 * (heights - low) / (high - low) - 1, atol=1e-9)
     view.moment.value = 6
     assert curves.title == "adjoints of hₜ in pass 6"
     np.testing.assert_array_equal(view.children[0].children[0].marks[1].y, [6, 6])
+
+
+def test_a_copy_of_a_watched_model_is_its_own(tmp_path: Path) -> None:
+    """As loops keep the best model: it is not watched, and has its own weights."""
+    net, x = model(), batches(1)[0]
+    path = tmp_path / "model.pt"
+    with watch(net, every=2, progress=True, show=False) as w:
+        net(x).sum().backward()
+        net.zero_grad()
+        copied = copy.deepcopy(net)
+        torch.save(net, path)
+        expected = net(x)
+        for other in (copied, torch.load(path, weights_only=False)):
+            assert torch.equal(other(x), expected)
+        with torch.no_grad():
+            net.rnn.weight_hh_l0.zero_()
+        assert torch.equal(copied(x), expected)
+    assert w.passes.tolist() == [0]
+
+
+def test_nothing_is_held_after_an_error_in_the_loop() -> None:
+    net, x = Loop(), batches(1)[0].float()
+    w = watch(net, every=1, progress=False, show=False)
+    w.__enter__()
+    net(x).sum().backward()
+    w.__exit__(KeyboardInterrupt)
+    gc.collect()
+    assert not [thing for thing in gc.get_objects() if type(thing) is Call]
+    assert w.passes.tolist() == []
+
+
+def test_calls_that_are_no_sequence_are_refused() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn = nn.GRU(2, 4, bidirectional=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            made: torch.Tensor = self.rnn(x)[0].sum() - self.rnn(2 * x)[0].sum()
+            return made
+
+    net, x = Twice(), batches(1)[0].float()
+    says = "'rnn' is called 2 times in a pass and with two directions"
+    with pytest.raises(ValueError, match=says), watch(net, every=1, progress=False, show=False):
+        net(x).backward()
+    assert "forward" not in net.rnn.__dict__
+
+
+def test_the_view_marks_nan_and_not_the_end_of_shorter_sequences() -> None:
+    net = model()
+    with watch(net, every=1, progress=False, show=False) as w:
+        net(batches(1)[0]).sum().backward()
+        net(batches(1, 3)[0]).sum().backward()
+        with torch.no_grad():
+            net.rnn.weight_hh_l0[0, 0] = torch.nan
+        net(batches(1)[0]).sum().backward()
+    assert w.steps.tolist() == [5, 3, 5]
+    lost = ~np.isfinite(w.total[2])
+    assert 0 < lost.sum() < T
+    view = w.view()
+    heat_map, curves = view.children[0].children
+    assert heat_map.title.endswith(f"{lost.sum()} NaN")
+    drawn = palette(bytes(heat_map.marks[0].image.value))
+    assert (drawn == NOT_FINITE).tolist() == [[False] * T, [False] * T, lost.tolist()]
+    assert (drawn[1, 3:] == NOTHING).all()
+    assert "NaN" in curves.title
+    alarm = curves.marks[-1]
+    assert alarm.visible
+    assert alarm.x[::3].tolist() == (np.flatnonzero(lost) + 1.0).tolist()
+    view.moment.value = 1
+    assert "NaN" not in curves.title
+    assert not alarm.visible
+
+
+def test_a_closed_view_leaves_nothing_and_makes_room_for_another() -> None:
+    net = model()
+    with watch(net, every=1, progress=False, show=False) as w:
+        trained(net, batches(2))
+    before = set(ipywidgets.widgets.widget._instances)
+    view = w.view()
+    view.close()
+    left = set(ipywidgets.widgets.widget._instances) - before
+    names = {type(ipywidgets.widgets.widget._instances[one]).__name__ for one in left}
+    # Layouts and styles are never closed by ipywidgets itself.
+    assert {name for name in names if not name.endswith(("Layout", "Style"))} == set()
+    assert w.view() is not view
+    assert w.view().comm is not None
+
+
+def test_a_recording_while_watching_is_no_pass_of_the_loop() -> None:
+    net, (x, y) = model(), batches(2)
+    alone = rw.record(net, y, torch.Tensor.sum)
+    with watch(net, every=1, progress=False, show=False) as w:
+        net(x).sum().backward()
+        between = rw.record(net, y, torch.Tensor.sum)
+        net(x).sum().backward()
+    assert (between.total == alone.total).all()
+    assert w.passes.tolist() == [0, 1]
+    assert (w.total[0] == w.total[1]).all()
+
+
+def test_two_layers_are_watched_at_once_and_none_twice() -> None:
+    net, x = (
+        nn.Sequential(Loop(), nn.Flatten(), nn.Unflatten(1, (1, 4)), nn.GRU(4, 2)),
+        batches(1)[0],
+    )
+    with watch(net, "0.cell", every=1, progress=False, show=False) as one:
+        with watch(net, "3", every=1, progress=False, show=False) as other:
+            net(x.float())[0].sum().backward()
+        with pytest.raises(ValueError, match=r"'0\.cell' is being watched already"):
+            watch(net, "0.cell", progress=False, show=False).__enter__()
+    assert (len(one.passes), len(other.passes)) == (1, 1)
+    assert not net._forward_pre_hooks
+
+
+def test_a_layer_that_is_the_model_is_watched_and_copied() -> None:
+    layer, x = nn.GRU(2, 4), batches(1)[0].float()
+    with watch(layer, every=1, progress=False, show=False) as w:
+        layer(x)[0].sum().backward()
+        copied = copy.deepcopy(layer)
+        alone = rw.record(layer, x, lambda out: out[0].sum())
+        of_copy = rw.record(copied, x, lambda out: out[0].sum())
+    assert (w.passes.tolist(), w.total.shape) == ([0], (1, T))
+    np.testing.assert_allclose(w.total[0], np.linalg.norm(alone.total, axis=(0, 2)), rtol=1e-6)
+    assert (of_copy.total == alone.total).all()
+    with watch(copied, every=1, progress=False, show=False) as again:
+        copied(x)[0].sum().backward()
+    assert (again.total == w.total).all()
+    assert "forward" not in layer.__dict__

@@ -1,8 +1,10 @@
 /** Does it add up? The sum of all contributions beside its witnesses, in lines that stay in place:
  * while the network moves, the last account is dimmed and without its verdicts. */
 
-import { useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { Account } from "../accounting";
+import { refold } from "../engine/program";
+import { Results } from "../engine/quantities";
 import { allDigits, significant, threeDigits } from "../format";
 import type { KernelState } from "../kernel";
 import type { LiveLab } from "../live";
@@ -13,11 +15,30 @@ const WITHOUT_TORCH: Record<KernelState, string> = {
   gone: "missing: the kernel has stopped",
 };
 
+/** An account, and beside it what the gradient would be if nothing were cut. */
+interface Told extends Account {
+  /** Null where nothing is. */
+  readonly full: number | null;
+}
+
+function useTold(lab: LiveLab): Told | null {
+  const account = lab.accounting.account.value;
+  const { results } = lab;
+  const entry = account?.entry;
+  const full = useMemo(() => {
+    if (!entry || !results.program.truncation) return null;
+    const whole = refold(results.program, { truncation: null });
+    return new Results(whole, results.values).quantity(`gradient[${entry}]`).data[0];
+  }, [results, entry]);
+  return account && { ...account, full };
+}
+
 /** `named` says of which entry, where nothing else does. */
 export function Accounting({ lab, named = false }: { lab: LiveLab; named?: boolean }) {
-  const now = lab.accounting.account.value;
+  const now = useTold(lab);
+  const truncated = lab.results.program.truncation !== null;
   const kernel = lab.kernel.state.value;
-  const last = useRef<Account | null>(null);
+  const last = useRef<Told | null>(null);
   last.current = now ?? last.current;
   const account = last.current;
   const entry = account?.entry ?? lab.selection.value; // the one that the numbers belong to
@@ -28,29 +49,34 @@ export function Accounting({ lab, named = false }: { lab: LiveLab; named?: boole
       data-kernel={kernel}
       aria-busy={now === null}
     >
-      <caption>does it add up?</caption>
+      <caption>
+        does it add up?
+        {truncated && " truncated gradient; differences with cut states held"}
+      </caption>
       <tbody>
-        {WITNESSES.map(({ name, label, title, value, judge }) => {
-          const number = account && value(account);
-          const judged = now && judge(now);
-          return (
-            <tr key={name} data-witness={name}>
-              <th scope="row" title={title}>
-                {named && name === "contributions" ? `${label} of ${entry}` : label}
-              </th>
-              {number === null ? (
-                <td class="rw-missing">{missing(name, account, kernel)}</td>
-              ) : (
-                <td data-value={number} title={`${label} = ${allDigits(number)}`}>
-                  {long(number)}
+        {(truncated ? [...WITNESSES, FULL] : WITNESSES).map(
+          ({ name, label, title, value, judge }) => {
+            const number = account && value(account);
+            const judged = now && judge(now);
+            return (
+              <tr key={name} data-witness={name}>
+                <th scope="row" title={title}>
+                  {named && name === "contributions" ? `${label} of ${entry}` : label}
+                </th>
+                {number === null ? (
+                  <td class="rw-missing">{missing(name, account, kernel)}</td>
+                ) : (
+                  <td data-value={number} title={`${label} = ${allDigits(number)}`}>
+                    {long(number)}
+                  </td>
+                )}
+                <td title={Array.isArray(judged) ? differenceText(judged[0], scale) : undefined}>
+                  {now ? verdictText(judged, scale) : "…"}
                 </td>
-              )}
-              <td title={Array.isArray(judged) ? differenceText(judged[0], scale) : undefined}>
-                {now ? verdictText(judged, scale) : "…"}
-              </td>
-            </tr>
-          );
-        })}
+              </tr>
+            );
+          },
+        )}
       </tbody>
     </table>
   );
@@ -63,8 +89,8 @@ interface WitnessLine {
   readonly name: string;
   readonly label: string;
   readonly title: string;
-  readonly value: (account: Account) => number | null;
-  readonly judge: (account: Account) => Judged;
+  readonly value: (account: Told) => number | null;
+  readonly judge: (account: Told) => Judged;
 }
 
 const rounding = ({ scale }: Account) => 1e-10 * scale;
@@ -80,7 +106,8 @@ const WITNESSES: readonly WitnessLine[] = [
   {
     name: "autograd",
     label: "torch autograd",
-    title: "what torch's backward pass gives for this entry, computed in the kernel",
+    title:
+      "what torch's backward pass gives for this entry, computed in the kernel; what the truncation cuts is detached",
     value: ({ autograd }) => autograd,
     judge: (account) =>
       account.autograd === null
@@ -90,7 +117,8 @@ const WITNESSES: readonly WitnessLine[] = [
   {
     name: "differences",
     label: "central differences",
-    title: "(L(θ + ε) − L(θ − ε)) / 2ε for this entry",
+    title:
+      "(L(θ + ε) − L(θ − ε)) / 2ε for this entry; states that the truncation cuts are held meanwhile",
     value: ({ differences }) => differences,
     judge: ({ contributions, differences, kink, scale }) =>
       kink
@@ -106,7 +134,16 @@ const WITNESSES: readonly WitnessLine[] = [
   },
 ];
 
-function missing(name: string, account: Account | null, kernel: KernelState): string {
+const FULL: WitnessLine = {
+  name: "full",
+  label: "full gradient",
+  title: "the gradient of this entry if nothing were cut: the derivative of the whole loss",
+  value: ({ full }) => full,
+  judge: ({ full, contributions }) =>
+    full === null ? null : `cut away: ${threeDigits(full - contributions)}`,
+};
+
+function missing(name: string, account: Told | null, kernel: KernelState): string {
   if (name === "worst") return "";
   return name === "autograd" && account ? WITHOUT_TORCH[kernel] : "…";
 }

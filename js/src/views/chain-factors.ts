@@ -84,7 +84,7 @@ export function chainRule(results: Results, entry: string, cell: Cell, part: str
   const K1 = subscript(k + 1);
   const result: Factor = {
     ...plain("result", k, 1, 1, Float64Array.of(total)),
-    about: `C[t = ${t + 1}, k = ${k + 1}] of ${entry}`,
+    about: `C[t = ${t + 1}, k = ${k + 1}] of ${entry} (loss step ${t}, source step ${k} in code)`,
     name: () => `C[t = ${t + 1}, k = ${k + 1}] of ${entry}`,
   };
   const parts = form === "product" ? partNames(program, states.length) : [];
@@ -119,7 +119,7 @@ export function chainRule(results: Results, entry: string, cell: Cell, part: str
     about:
       form === "product"
         ? `adjoint of the state at t = ${step + 1} by L${T1} alone`
-        : `adjoint of this layer's state at t = ${step + 1} by L${T1} alone: it sums all ways through the layers`,
+        : `adjoint of this layer's state at t = ${step + 1} by L${T1} alone: it sums all ways through the layers${program.truncation ? " that are not cut" : ""}`,
     name: (_, j) => `∂L${T1}/∂${stateName(j, step)}`,
     split: [0, half],
   });

@@ -16,7 +16,7 @@ const LABEL = 48; // what a symbol and its limit take above it
 const AXIS = 13; // what "h" and "c" take left of the rows
 const SIGN = 19; // what a sign between factors takes
 const MORE = 112; // the button for the Jacobians left out
-const RESULT = 58; // and C itself
+const RESULT = 64; // and C itself
 const LEAST_TILE = 2;
 
 /** How numbers are drawn in a panel so wide. It goes by the longest product that the network has, not
@@ -24,8 +24,8 @@ const LEAST_TILE = 2;
 export function unitFor(program: Program, width: number): Measure {
   const size = sizeOf(program);
   const text = { tiles: false, width: 40, height: size <= 4 ? 24 : 22 };
-  if (size <= 4 && width >= 900 && longest(program, { ...text, width: 46 }) <= width) {
-    return { ...text, width: 46 };
+  if (size <= 4 && width >= 900 && longest(program, { ...text, width: 48 }) <= width) {
+    return { ...text, width: 48 };
   }
   if (size <= 6 && longest(program, text) <= width) return text;
   const side = Math.min(152, Math.max(100, 0.15 * width));

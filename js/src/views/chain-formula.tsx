@@ -127,19 +127,21 @@ export function SymbolOf({ rule, factor }: { rule: ChainRule; factor: Factor }) 
   }
   return (
     <Hint title={about}>
-      <mi>C</mi>
-      <mo stretchy={false}>[</mo>
-      <mn>{t + 1}</mn>
-      <mo>,</mo>
-      <mn>{k + 1}</mn>
-      <mo stretchy={false}>]</mo>
+      <msub>
+        <mi>C</mi>
+        <mrow>
+          <mn>{t + 1}</mn>
+          <mo>,</mo>
+          <mn>{k + 1}</mn>
+        </mrow>
+      </msub>
     </Hint>
   );
 }
 
 const FEW = 4; // Jacobians that the formula writes out
 
-/** C[6, 4] = v₆ᵀ J₆ J₅ ∂⁺h₄/∂θ, and what J and ∂⁺ are. */
+/** C₆,₄ = v₆ᵀ J₆ J₅ ∂⁺h₄/∂θ, and what J and ∂⁺ are. */
 export function Formula({ rule, program }: { rule: ChainRule; program: Program }) {
   const { left, right, result, entry, nothing } = rule;
   const factors = left.length ? [...left, right[right.length - 1]] : right;

@@ -4,7 +4,7 @@
 import { type Signal, useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { allDigits, fitting, threeDigits } from "../format";
+import { allDigits, commonPower, fitting, powerText, shifted, threeDigits } from "../format";
 import { type Factor, WHOLE } from "./chain-factors";
 import { extent, type Measure } from "./chain-fit";
 import { strength, tint } from "./kit";
@@ -39,6 +39,9 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
   const numbers = useRef<HTMLDivElement>(null);
   const [width, height] = extent(factor, measure);
   const tiles = measure.tiles && kind !== "result";
+  const room = kind === "result" ? 9 : measure.width < 48 ? 6 : 7;
+  const power = tiles || kind === "result" ? 0 : commonPower(factor.data, room);
+  const scale = power ? powerText(power) : `±${threeDigits(limit)}`;
 
   const point = (row: number, column: number) => {
     const i = Math.min(Math.max(row, 0), rows - 1);
@@ -69,8 +72,8 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
     <figure class="rw-chain-factor" data-factor={kind} data-at={step}>
       <figcaption title={about}>
         {symbol}
-        <small title={`full colour stands for ±${allDigits(limit)}`}>
-          {kind !== "result" && factor.data.some(Boolean) && `±${threeDigits(limit)}`}
+        <small title={scaleText(power, limit)}>
+          {kind !== "result" && factor.data.some(Boolean) && scale}
         </small>
       </figcaption>
       <Axis counts={split} side="top" />
@@ -106,7 +109,7 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
         {tiles ? (
           <Tiles factor={factor} limit={limit} theme={theme} />
         ) : (
-          <Numbers factor={factor} limit={limit} room={kind === "result" ? 7 : 6} />
+          <Numbers factor={factor} limit={limit} room={room} power={power} />
         )}
         <Cursor at={at} pointed={pointed} />
       </div>
@@ -114,6 +117,11 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
       {/* biome-ignore-end lint/a11y/useSemanticElements: see above */}
     </figure>
   );
+}
+
+function scaleText(power: number, limit: number): string {
+  const colours = `full colour stands for ±${allDigits(limit)}`;
+  return power ? `numbers are written ${powerText(power)}; ${colours}` : colours;
 }
 
 const WALKS: Readonly<Record<string, readonly [number, number]>> = {
@@ -140,13 +148,13 @@ function Cursor({ at, pointed }: { at: number; pointed: Signal<Pointed | null> }
   return <span class="rw-chain-cursor" style={{ "--rw-i": here.row, "--rw-j": here.column }} />;
 }
 
-function Numbers(props: { factor: Factor; limit: number; room: number }) {
-  const { factor, limit, room } = props;
+function Numbers(props: { factor: Factor; limit: number; room: number; power: number }) {
+  const { factor, limit, room, power } = props;
   return (
     <>
       {Array.from(factor.data, (x, i) => (
         <span key={i} class="rw-cell" data-value={x} {...tint(x, limit)}>
-          {fitting(x, room)}
+          {fitting(shifted(x, power), room)}
         </span>
       ))}
     </>

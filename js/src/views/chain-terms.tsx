@@ -3,16 +3,19 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Terms, terms } from "../engine/paths";
 import { parseEntry } from "../engine/quantities";
-import { allDigits, fitting, threeDigits } from "../format";
+import { allDigits, threeDigits } from "../format";
 import type { LiveLab } from "../live";
 import type { ChainRule } from "./chain-factors";
 import { mostTerms } from "./chain-most";
+import { pathTexts } from "./chain-paths";
+import { useWidth } from "./contributions-width";
 import { limitOf, tint } from "./kit";
 
 const TOP = 8;
 const QUICK_MS = 3; // ranking that takes longer waits until the hand rests
 const REST_MS = 150;
-const LONG_PATH = 7;
+const BESIDE = 230; // pixels that bar, number and arrow take beside a path
+const LETTER = 6.4; // and a letter of it
 
 interface Ranked {
   readonly terms: Terms;
@@ -55,15 +58,20 @@ interface RankedTermsProps {
 export function RankedTerms({ lab, rule }: RankedTermsProps) {
   const { ranked, waits } = useRanked(lab, rule);
   const [open, setOpen] = useState(-1);
+  const [section, width] = useWidth<HTMLElement>();
   const { terms: found, remainder, count, gross } = ranked;
-  const why = rule.nothing || gross === 0 ? zeroText(count) : null; // one line, as short as a term
+  const overflown = !rule.nothing && !Number.isFinite(rule.total);
+  const zero = rule.nothing || gross === 0 ? zeroText(count) : null;
+  const why = overflown ? overflownText(lab) : zero; // one line, as short as a term
   // Of what is opened the factors need room; how much of it does not depend on the selection.
   const lines = open < 0 ? Math.max(1, mostTerms(lab.results.trace, TOP)) : TOP;
   const list = why === null ? found : [];
   const limit = limitOf([...list.map(({ value }) => value), remainder]);
   const others = count - BigInt(list.length);
+  const texts = pathTexts(list, Math.floor(((width || 1_000) - BESIDE) / LETTER));
   return (
     <section
+      ref={section}
       class="rw-chain-terms"
       aria-busy={waits}
       aria-label="chain-rule terms"
@@ -87,7 +95,7 @@ export function RankedTerms({ lab, rule }: RankedTermsProps) {
                   onClick={() => setOpen(open === i ? -1 : i)}
                   data-lm-suppress-shortcuts="true"
                 >
-                  {shortened(path).join(" → ")}
+                  {texts[i]}
                 </button>
                 <Bar value={value} limit={limit} title={`term ${i + 1} = ${allDigits(value)}`} />
               </div>
@@ -137,7 +145,7 @@ function Factors(props: { factors: readonly (readonly [string, number])[]; value
           <span class="rw-chain-local" title={`${label} = ${allDigits(x)}`}>
             <span>{label}</span>
             <span class="rw-cell" data-value={x} {...tint(x, limit)}>
-              {fitting(x, 8)}
+              {threeDigits(x)}
             </span>
           </span>
         </span>
@@ -150,18 +158,19 @@ function Factors(props: { factors: readonly (readonly [string, number])[]; value
   );
 }
 
-/** A path with its middle left out where it is long. */
-function shortened(path: readonly string[]): readonly string[] {
-  if (path.length <= LONG_PATH) return path;
-  return [...path.slice(0, 3), `⋯ ${path.length - 5} more`, ...path.slice(-2)];
-}
-
 function othersText(listed: number, others: bigint): string {
   if (others === 0n) return listed ? "no other terms" : "no terms";
   const those = listed ? "the other" : "all";
   return others === 1n
     ? `${listed ? those : "the one"} term`
     : `${those} ${countText(others)} terms`;
+}
+
+function overflownText({ results }: LiveLab): string {
+  const step = results.overflow;
+  return step === null
+    ? "Terms overflow on the way back: they are too large to hold."
+    : `Terms overflow from step t = ${step + 1} on: they cannot be ranked.`;
 }
 
 function zeroText(count: bigint): string {

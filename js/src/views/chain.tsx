@@ -4,6 +4,7 @@ import type { AnyModel } from "@anywidget/types";
 import { type Signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
+import { cellName } from "../format";
 import type { LiveLab } from "../live";
 import { Accounting } from "./accounting";
 import { Buttons } from "./buttons";
@@ -29,10 +30,10 @@ export function Chain({ lab }: { lab: LiveLab; view: AnyModel }) {
       name="chain"
       title={
         <>
-          the chain rule behind <i>C</i>[{cell.t + 1}, {cell.k + 1}] of <code>{entry}</code>
+          the chain rule behind {cellName(cell)} of <code>{entry}</code>
         </>
       }
-      say={Number.isFinite(total) ? sentence(rule) : overflowText(lab)}
+      say={Number.isFinite(total) ? sentence(rule, program.truncation !== null) : overflowText(lab)}
       tools={
         parts.length > 0 && (
           <>
@@ -67,13 +68,14 @@ function partTitle(name: string): string {
   return `of every J the part from ${name[0]} to ${name[2]}`;
 }
 
-function sentence({ form, cell, nothing }: ChainRule): string {
+function sentence({ form, cell, nothing }: ChainRule, truncated: boolean): string {
   const { t, k } = cell;
   if (nothing) return "Nothing flows here, whatever the numbers are.";
   if (form === "readout")
     return `The seed at t = ${t + 1} meets what the readout's own use of θ makes of y.`;
   if (form === "layers") {
-    return `The adjoint row sums all ways from the loss at t = ${t + 1} through the layers to this layer's state at t = ${k + 1}.`;
+    const all = truncated ? "all ways that are not cut" : "all ways";
+    return `The adjoint row sums ${all} from the loss at t = ${t + 1} through the layers to this layer's state at t = ${k + 1}.`;
   }
   return t === k
     ? `The seed at t = ${t + 1} meets what the same step's use of θ makes of the state.`
@@ -170,9 +172,10 @@ function Readout(props: {
   const at = props.pointed.value;
   const factor = at && props.factors[at.factor];
   const partly = props.factors.some(({ part }) => part !== WHOLE);
+  const shared = props.factors.filter(({ kind }) => kind === "jacobian").length > 1;
   const hint = partly
     ? "One part of every J is shown; the product takes them whole."
-    : "Point at a number, or walk to it with Tab and arrow keys. All J share one colour scale.";
+    : `Point at a number, or walk to it with Tab and arrow keys.${shared ? " All J share one colour scale." : ""}`;
   const inside = factor && at.row < factor.rows && at.column < factor.columns;
   return (
     <p class="rw-chain-readout" aria-live="polite">

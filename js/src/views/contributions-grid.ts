@@ -22,6 +22,8 @@ export interface Picture {
   /** What is summed: "weight_hh_l0[0,1]", or the parameter whose norm is taken. */
   readonly of: string;
   readonly norm: boolean;
+  /** What the gradient is called beside its symbol, if truncated. */
+  readonly truncated: string;
 }
 
 const REASONS: Readonly<Record<Nothing, (t: number, k: number) => string>> = {
@@ -148,12 +150,12 @@ export class Grid {
   }
 
   private sumText(name: string): string {
-    const { of, norm } = this.picture as Picture;
+    const { of, norm, truncated } = this.picture as Picture;
     const [over, at] = name.split(",");
     const step = Number(at) + 1;
     const value = allDigits(this.sumOf(over, Number(at)));
     const normOf = norm ? "norm of " : "";
-    if (over === "total") return `${normOf}Σ over all t and k = ∂L/∂${of} = ${value}`;
+    if (over === "total") return `${normOf}Σ over all t and k = ∂L/∂${of}${truncated} = ${value}`;
     if (over === "loss") {
       return `${normOf}Σ over k at t = ${step}: the gradient of L at t = ${step} by ${of} = ${value}`;
     }

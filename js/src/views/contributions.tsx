@@ -4,7 +4,7 @@ import type { AnyModel } from "@anywidget/types";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ways } from "../engine/factors";
 import { parseEntry } from "../engine/quantities";
-import { threeDigits } from "../format";
+import { cellName, threeDigits } from "../format";
 import type { LiveLab } from "../live";
 import { Buttons } from "./buttons";
 import { cellOf, Grid, SUM_ROOM } from "./contributions-grid";
@@ -12,6 +12,7 @@ import { decadesOf, numbersOf, type Whole } from "./contributions-numbers";
 import { overflowText } from "./contributions-overflow";
 import { useWidth } from "./contributions-width";
 import { limitOf, Panel } from "./kit";
+import { truncatedText } from "./parameters-numbers";
 
 const MOST_STEPS = 64;
 const LABEL = 60; // pixels left of the cells
@@ -42,6 +43,7 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
   const of = whole === "entry" ? entry : leaf;
   const finite = !numbers || Number.isFinite(numbers.total);
   const chosen = lab.cell.value;
+  const gradient = program.truncation ? "truncated gradient" : "gradient";
 
   return (
     <Panel
@@ -54,8 +56,8 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
       say={
         finite
           ? whole === "entry"
-            ? "What its use at source step k adds to the gradient of the loss at step t. Pick a cell to see how."
-            : "Norm over all its entries of what their use at source step k adds to the gradient of the loss at step t."
+            ? `What its use at source step k adds to the ${gradient} of the loss at step t. Pick a cell to see how.`
+            : `Norm over all its entries of what their use at source step k adds to the ${gradient} of the loss at step t.`
           : overflowText(lab)
       }
       tools={
@@ -90,8 +92,8 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
         ) : (
           <p>
             This map is drawn up to {MOST_STEPS} steps and the network has {T}: see{" "}
-            <code>lab.net.contributions()["{leaf}"]</code>. The chain rule of C[{chosen.t + 1},{" "}
-            {chosen.k + 1}] is still shown in its own panel.
+            <code>lab.net.contributions()["{leaf}"]</code>. The chain rule of {cellName(chosen)} is
+            still shown in its own panel.
           </p>
         )}
       </div>
@@ -100,7 +102,6 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
           limit={limits.limit}
           norm={whole === "parameter"}
           decades={decades}
-          plain={size.room === 0}
           cut={!!program.truncation}
         />
       )}
@@ -157,7 +158,8 @@ function Cells({ lab, leaf, size, ...rest }: CellsProps) {
     if (grid.current?.el !== el || grid.current.grid.steps !== T) {
       grid.current = { el, grid: new Grid(el, T) };
     }
-    grid.current.grid.draw({ ...rest, ...writing, reasons, selected });
+    const truncated = truncatedText(program);
+    grid.current.grid.draw({ ...rest, ...writing, reasons, selected, truncated });
   });
 
   const target = (event: Event) =>
@@ -311,14 +313,13 @@ interface LegendProps {
   readonly limit: number;
   readonly norm: boolean;
   readonly decades: number | null;
-  readonly plain: boolean;
   readonly cut: boolean;
 }
 
-function Legend({ limit, norm, decades, plain, cut }: LegendProps) {
+function Legend({ limit, norm, decades, cut }: LegendProps) {
   const least = decades === null ? "0" : `±${threeDigits(limit / 10 ** decades)}`;
   return (
-    <p class="rw-map-legend" data-plain={plain}>
+    <p class="rw-map-legend">
       {!norm && (
         <>
           <span class="rw-map-end">−{threeDigits(limit)}</span>

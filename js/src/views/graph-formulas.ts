@@ -6,6 +6,7 @@ import { type Block, type Program, previousStep } from "../engine/program";
 import { sizeValue } from "../engine/sizes";
 import { slotIndex } from "../engine/template";
 import { isCut, type Operation, stops } from "../engine/walk";
+import { ofLayer } from "./graph-layers";
 
 const ADD = 0;
 const TIMES = 1;
@@ -69,7 +70,7 @@ export class Formulas {
   /** A quantity of this layer at a step. */
   symbol(name: string, step: number): string {
     const initial = step < 0 || step >= this.program.seqLen;
-    return `${name}${this.block.label}${subscript(initial ? 0 : step + 1)}`;
+    return `${name}${subscript(initial ? 0 : step + 1)}`;
   }
 
   private forward(node: number, step: number, top = false): Piece {
@@ -132,11 +133,12 @@ export class Formulas {
   private joined({ sources }: Block, slot: string, step: number): string {
     const names = sources[slot].map((source) => {
       if (typeof source === "string") return `${source}${subscript(step + 1)}`;
-      const { template, label } = this.program.blocks[source];
+      const { template } = this.program.blocks[source];
       const name = template.states.length ? template.states[0] : "y";
-      return `${name}${label}${subscript(step + 1)}`;
+      const whose = template.states.length ? ofLayer(this.program, source) : "";
+      return `${name}${subscript(step + 1)}${whose}`;
     });
-    return names.length === 1 ? names[0] : `(${names.join(", ")})`;
+    return names.length === 1 && !names[0].includes(" ") ? names[0] : `(${names.join("; ")})`;
   }
 
   /** The adjoint of a node by what uses it. */
@@ -233,7 +235,7 @@ export class Formulas {
     if (!reached || !reaching.size) return [];
     const above = blocks[users[0]];
     if (above.template.states.length) {
-      const names = users.map((b) => blocks[b].label.slice(1));
+      const names = users.map((b) => ofLayer(this.program, b).replace(" of ", ""));
       return [atom(`(from ${names.join(" and ")} above)`)];
     }
     const all = Object.values(above.sources).find((list) => list.includes(this.at)) ?? [];

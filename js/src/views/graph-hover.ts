@@ -3,6 +3,7 @@
 import { subscript } from "../engine/labels";
 import { previousStep } from "../engine/program";
 import { allDigits } from "../format";
+import { ofLayer } from "./graph-layers";
 import { curved, edgeAt, heightsOf, type Scene, stepAt } from "./graph-scene";
 import type { GraphState } from "./graph-state";
 
@@ -10,7 +11,7 @@ const NEAR = 5;
 
 /** The nearest edge with a number, "" if there is none near. */
 export function edgeTitle(state: GraphState, scene: Scene, x: number, y: number): string {
-  const { edges } = state.picture.peek();
+  const { edges, leastEdge } = state.picture.peek();
   const heights = heightsOf(scene);
   const at = stepAt(scene, x) ?? 0;
   let best = { distance: NEAR, step: -1, i: 0, j: 0 };
@@ -18,7 +19,8 @@ export function edgeTitle(state: GraphState, scene: Scene, x: number, y: number)
     if (!edges[step]) continue;
     for (let i = 0; i < heights.length; i++) {
       for (let j = 0; j < heights.length; j++) {
-        if (!edges[step][i * heights.length + j]) continue;
+        const number = edges[step][i * heights.length + j];
+        if (!number || Math.abs(number) < leastEdge) continue;
         const distance = Math.abs(heightOn(edgeAt(scene, heights, step, i, j), x, scene) - y);
         if (distance < best.distance) best = { distance, step, i, j };
       }
@@ -56,15 +58,15 @@ function said(state: GraphState, step: number, i: number, j: number, x: number):
   const name = (entry: number, at: number) => {
     const initial = at < 0 || at >= seqLen;
     const state = cell.states[Math.floor(entry / H)];
-    return `${state}${block.label}${subscript(initial ? 0 : at + 1)}[${entry % H}]`;
+    return `${state}${subscript(initial ? 0 : at + 1)}[${entry % H}]`;
   };
   const [reads, makes] = [name(j, before), name(i, step)];
   const { lens } = state.picture.peek();
   const { entry, t, k } = state.focus.value;
   const what = {
-    values: `∂${makes}/∂${reads} · ${reads}`,
+    values: `sensitivity × state, ∂${makes}/∂${reads} · ${reads}`,
     adjoints: `what ${makes} carries back to ${reads}`,
     flow: `share of C[t = ${t + 1}, k = ${k + 1}] of ${entry} that passes from ${reads} to ${makes}`,
   }[lens];
-  return `${what} = ${allDigits(x)}`;
+  return `${what}${ofLayer(state.program.value, state.block.value)} = ${allDigits(x)}`;
 }

@@ -12,6 +12,7 @@ import { done, type Operation } from "../engine/walk";
 import { arrivals, carriedEdges, summed, within } from "./graph-arrivals";
 import { type Row, rowsOf } from "./graph-scene";
 import type { Focus, Lens, Part } from "./graph-state";
+import { leastDrawn } from "./graph-strongest";
 import { limitOf } from "./kit";
 
 export type Numbers = Float64Array | null;
@@ -30,7 +31,9 @@ export interface Picture {
   readonly rows: ReadonlyMap<string, Drawn>;
   /** Per step, (S, S): from the state that it reads to the state that it makes. */
   readonly edges: readonly Numbers[];
-  /** Of units, gates and edges, which are on one scale. */
+  /** The size from which on edges are drawn; 0 where there is room for all. */
+  readonly leastEdge: number;
+  /** Of units and edges, and but for the lens "values" of gates too, which are on one scale. */
   readonly limit: number;
   /** C[t, k] in focus; null if no entry is. */
   readonly contribution: number | null;
@@ -66,12 +69,17 @@ export function picture(results: Results, asked: Asked): Picture {
   else if (lens === "values") made = valuesOf(results, block, rows);
   else made = adjointsOf(results, block, rows, part, walked ? focus.t : undefined);
 
-  const common = limitOfAll([...[...made.rows.values()].flat(), ...made.edges]);
+  // Values of gates say nothing about the size of states: they would only set its scale.
+  const apart = (row: Row) => lens === "values" && row.kind === "strip";
+  const onCommon = rows.flatMap((row) => (apart(row) ? [] : (made.rows.get(row.id) ?? [])));
+  const common = limitOfAll([...onCommon, ...made.edges]);
   const shown = new Map<string, Drawn>();
-  for (const { id } of rows) {
+  for (const row of rows) {
+    const { id } = row;
     const columns = made.rows.get(id);
     if (columns) {
-      shown.set(id, { columns, limit: common, colored: "all" });
+      const limit = apart(row) ? gateLimit(program, block, row, columns) : common;
+      shown.set(id, { columns, limit, colored: "all" });
       continue;
     }
     const outside = outsideOf(results, block, id);
@@ -86,6 +94,7 @@ export function picture(results: Results, asked: Asked): Picture {
     part,
     rows: shown,
     edges: made.edges,
+    leastEdge: leastDrawn(made.edges),
     limit: common,
     contribution: focus.leaf ? contributionOf(results, focus) : null,
     finite: [...made.rows.values(), made.edges].flat().every((one) => !one || allFinite(one)),
@@ -262,6 +271,14 @@ function split(all: Float64Array, size: number): Float64Array[] {
 
 const only = (columns: Columns, step: number) =>
   columns.map((numbers, at) => (at === step ? numbers : null));
+
+const BOUNDED: readonly string[] = ["sigmoid", "tanh"];
+
+/** One, where a gate cannot pass it. */
+function gateLimit(program: Program, block: number, { node }: Row, columns: Columns): number {
+  const { op } = program.blocks[block].template.nodes[node];
+  return BOUNDED.includes(op) ? 1 : limitOfAll(columns);
+}
 
 function limitOfAll(all: Columns): number {
   let largest = 0;

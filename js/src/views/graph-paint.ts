@@ -13,11 +13,13 @@ import {
   type Scene,
   stepsOf,
 } from "./graph-scene";
+import { widest } from "./graph-strongest";
 import { type Scale, strength } from "./kit";
 
-const THICKEST = 7;
 const THINNEST = 0.5;
-const DASHED = 1; // a thinner edge is too faint for dashes to be told, and dashes cost time
+const SEEN = 1 / 14; // weaker edges are not drawn
+const RINGED = 0.01; // smaller parts of the largest share are not marked
+const DASHED = 1 / 7; // a weaker edge is too faint for dashes to be told, and dashes cost time
 const DEPTHS = 32; // shades of either colour
 const FAINT = 0.05; // in little room, smaller parts of the largest have no number
 const FRAMED = 9; // smaller cells share one frame
@@ -120,7 +122,9 @@ export class Painter {
     const heights = heightsOf(scene);
     const size = heights.length;
     const structure = new Path2D();
-    const withStructure = scene.steps * size * size <= MOST_STRUCTURE;
+    const places = scene.steps * size * size;
+    const withStructure = places <= MOST_STRUCTURE;
+    const thickest = widest(places);
     // Strokes of one sign and width are one path: thousands of edges in a few calls.
     const buckets = new Map<number, Path2D>();
     for (let step = 0; step < scene.steps; step++) {
@@ -129,11 +133,13 @@ export class Painter {
       for (let i = 0; i < size; i++) {
         for (let j = 0; j < size; j++) {
           const x = numbers ? numbers[i * size + j] : 0;
-          const width = Number.isFinite(x) ? THICKEST * strength(x, picture.limit, this.scale) : 0;
-          if (width < THINNEST) {
+          const drawn = Number.isFinite(x) && Math.abs(x) >= picture.leastEdge;
+          const part = drawn ? strength(x, picture.limit, this.scale) : 0;
+          if (part < SEEN) {
             if (withStructure) this.edge(structure, ...edgeAt(scene, heights, step, i, j));
             continue;
           }
+          const width = Math.max(THINNEST, thickest * part);
           const bucket = Math.round(2 * width) * 2 + (x > 0 ? 1 : 0);
           this.edge(at(buckets, bucket), ...edgeAt(scene, heights, step, i, j));
         }
@@ -148,7 +154,7 @@ export class Painter {
       ctx.strokeStyle = palette.strokes[bucket % 2];
       ctx.lineWidth = width;
       // Negative edges are told from positive ones without their colour.
-      const dashed = bucket % 2 === 0 && width >= DASHED;
+      const dashed = bucket % 2 === 0 && width >= DASHED * thickest;
       ctx.setLineDash(dashed ? [6 + 1.5 * width, 4 + width] : []);
       ctx.stroke(path);
     }
@@ -202,7 +208,7 @@ export class Painter {
       const numbers = this.numbers(row, step);
       const { limit, lit, colored } = this.look(row, step);
       if (small) {
-        const all = lit && (this.lit.whole || !!numbers?.some(Boolean));
+        const all = lit && (this.lit.whole || !!numbers?.some((x) => this.marks(row, x, limit)));
         const width = Math.min(row.columns, row.size) * row.cellWidth;
         const left = columnX(scene, step) - width / 2;
         for (const path of [ground, all ? frames.lit : frames.plain]) {
@@ -211,7 +217,7 @@ export class Painter {
       }
       for (let i = 0; i < row.size; i++) {
         if (!small) {
-          const marked = lit && (this.lit.whole || !!numbers?.[i]);
+          const marked = lit && (this.lit.whole || this.marks(row, numbers?.[i] ?? 0, limit));
           const known = row.kind === "units" && numbers;
           this.outline(ground, row, step, i);
           this.outline(marked ? frames.lit : known ? frames.shown : frames.plain, row, step, i);
@@ -239,6 +245,11 @@ export class Painter {
       ctx.stroke(frames[name]);
     }
     for (const step of stepsOf(scene, row)) this.texts(row, step);
+  }
+
+  /** Whether a number is enough to be marked: of a layer, more than a trace of the largest. */
+  private marks(row: Placed, x: number, limit: number): boolean {
+    return row.node < 0 || row.id === "x" ? x !== 0 : Math.abs(x) > RINGED * limit;
   }
 
   /** How the numbers of a row and step are coloured and marked. */

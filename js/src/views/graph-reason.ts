@@ -7,6 +7,7 @@ import { layoutOf } from "../engine/layout";
 import type { Program } from "../engine/program";
 import type { Results } from "../engine/quantities";
 import { uses } from "../engine/walk";
+import { inWords } from "./graph-layers";
 import type { Picture } from "./graph-numbers";
 import type { Focus } from "./graph-state";
 
@@ -18,6 +19,9 @@ export function remark(results: Results, picture: Picture, focus: Focus): string
     const where =
       overflow === null ? "on the way back" : `at t = ${overflow + 1} (step ${overflow} in code)`;
     return `Overflow: numbers grow beyond what a computer holds, first ${where}. A cross marks what is not a number.`;
+  }
+  if (picture.lens === "values" && faint(picture)) {
+    return "Edges are faint or missing: no state changes much with the one before it (∂s′/∂s · s is small).";
   }
   if (picture.lens !== "flow") return null;
   if (!focus.index.length)
@@ -33,6 +37,12 @@ export function remark(results: Results, picture: Picture, focus: Focus): string
     return "Only the shares that pass this layer and direction are drawn; other paths use the others.";
   }
   return null;
+}
+
+const FAINT = 0.05; // of the largest value
+
+function faint({ edges, limit }: Picture): boolean {
+  return edges.every((numbers) => numbers?.every((x) => Math.abs(x) < FAINT * limit));
 }
 
 function reason({ program, trace }: Results, { leaf, index, t, k }: Focus): string {
@@ -91,7 +101,7 @@ function zeroInput(
       const { offset, stride } = layoutOf(program).blocks[block].nodes[args[1]];
       const adjoint = flow.adjoint({ block, node, step })?.[index[0] - one.starts[node]];
       if (!adjoint || data[offset + step * stride + index[1]] !== 0) continue;
-      return new Labels(program).node({ block, node: args[1], step }, index[1]);
+      return inWords(program, new Labels(program).node({ block, node: args[1], step }, index[1]));
     }
   }
   return null;

@@ -53,7 +53,7 @@ function Steps(props: {
         const on = step === chosen;
         const short = pitch < ROOMY ? `${step + 1}` : `${letter} = ${step + 1}`;
         const none = without(step);
-        const title = `${name} step ${letter} = ${step + 1} (step ${step} in code)${none ? ": no loss here" : ""}`;
+        const title = `${name} step ${letter} = ${step + 1} (step ${step} in code)${none ? NO_LOSS : ""}`;
         return (
           <label
             key={step}
@@ -64,6 +64,9 @@ function Steps(props: {
               type="radio"
               name={group}
               checked={on}
+              aria-disabled={none}
+              // Disabled where it is chosen already, it would keep the Tab key out of the row.
+              disabled={none && !on}
               aria-label={title}
               data-lm-suppress-shortcuts="true"
               onChange={() => choose(step)}
@@ -80,6 +83,8 @@ function Steps(props: {
     </div>
   );
 }
+
+const NO_LOSS = ": cannot be chosen, this step has no loss (“loss at” in more settings)";
 
 const TITLES: Readonly<Record<string, string>> = {
   loss: "loss step t: the step whose loss term L_t is followed back",

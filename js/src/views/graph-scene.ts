@@ -2,8 +2,9 @@
 
 import type { Program } from "../engine/program";
 import { slotIndex } from "../engine/template";
+import { ofLayer } from "./graph-layers";
 
-/** Circles; small squares; cells that may hold a number; a bare number. */
+/** Circles; cells of gates; cells of what is outside; a bare number. */
 type Kind = "units" | "strip" | "cells" | "figure";
 
 export interface Row {
@@ -56,8 +57,9 @@ const NUMBERED = 56; // narrower columns have no numbers beside units
 
 /** The rows of one block, from the top down. */
 export function rowsOf(program: Program, block: number): Row[] {
-  const { template, widths, reverse, label } = program.blocks[block];
+  const { template, widths, reverse } = program.blocks[block];
   const O = program.outputSize;
+  const whose = ofLayer(program, block);
   const outside = { initial: false, node: -1, kind: "cells" } as const;
   const rows: Row[] = [
     { ...outside, id: "v", label: "seed v", title: "seed v_t = ∂L_t/∂y_t", size: O },
@@ -85,7 +87,7 @@ export function rowsOf(program: Program, block: number): Row[] {
     rows.push({
       id: state,
       label: `${what.split(" ")[0]} ${state}`,
-      title: `${what} ${state}${label}_t; at the edge ${initial.replace("h", state)}`,
+      title: `${what} ${state}_t${whose}; at the edge ${initial.replace("h", state)}`,
       kind: "units",
       size: program.hiddenSize,
       initial: true,
@@ -94,7 +96,7 @@ export function rowsOf(program: Program, block: number): Row[] {
   });
   template.nodes.forEach(({ name }, node) => {
     if (!name || template.outputs.includes(node)) return;
-    const title = `${name}${label}_t, a quantity inside each step (gate or candidate)`;
+    const title = `${name}_t${whose}, a quantity inside each step (gate or candidate)`;
     const gate = { id: name, label: `gate ${name}`, title, initial: false, node };
     rows.push({ ...gate, kind: "strip", size: widths[node] });
   });
@@ -161,7 +163,7 @@ function cellGrid({ size, kind }: Row, pitch: number) {
   const room = pitch - 5;
   const wide = Math.min(54, room / size);
   const characters = enough(wide - 6);
-  if (kind === "cells" && characters) {
+  if (characters) {
     return { columns: size, cellWidth: wide, cellHeight: 19, characters, tight: 0 };
   }
   const columns = room / size >= 5 ? size : Math.ceil(Math.sqrt(size));

@@ -45,8 +45,9 @@ export function Stage({ state, width }: { state: GraphState; width: number }) {
     const step = stepAt(scene, event.clientX - box.left);
     if (step === null) return;
     const { t, k } = state.focus.peek();
-    if (event.shiftKey) state.lab.selectCell(t, step);
-    else state.lab.selectCell(step, k);
+    // Of a step without loss there is no contribution: it can only be a source.
+    const source = event.shiftKey || !program.lossSteps.includes(step);
+    state.lab.selectCell(source ? t : step, source ? step : k);
   };
   const name = (event: PointerEvent) => {
     const el = event.currentTarget as HTMLElement;

@@ -8,6 +8,7 @@ import type { Results } from "../engine/quantities";
 import { type Operation, stops } from "../engine/walk";
 import { threeDigits } from "../format";
 import { Formulas } from "./graph-formulas";
+import { inWords } from "./graph-layers";
 import type { Focus } from "./graph-state";
 
 const MOST_NUMBERS = 6;
@@ -47,7 +48,7 @@ function adjointOf({ program, sweep }: Results, lossStep: number, operation: Ope
 function tellUse(results: Results, { entry, leaf, index, t }: Focus, operation: Operation): string {
   const { program, trace } = results;
   const { block, node, step } = operation;
-  const { template, starts, label } = program.blocks[block];
+  const { template, starts } = program.blocks[block];
   const row = index[0] - starts[node];
   const adjoint = adjointOf(results, t, operation)[row];
   const { op, args } = template.nodes[node];
@@ -56,12 +57,12 @@ function tellUse(results: Results, { entry, leaf, index, t }: Focus, operation: 
   const at = subscript(step + 1);
   let of = `∂L${subscript(t + 1)}/∂(${leaf} at step ${step + 1})[${row}]`;
   if (result === "y") of = `v${at}[${row}]`;
-  else if (result) of = `δ${result}${label}${at}[${row}]`;
+  else if (result) of = `δ${result}${at}[${row}]`;
   const start = `C[t = ${t + 1}, k = ${step + 1}] of ${entry} = ${of}`;
   if (op !== "matvec") return `${start} = ${threeDigits(adjoint)}`;
   const { offset, stride } = layoutOf(program).blocks[block].nodes[args[1]];
   const input = trace.data[offset + step * stride + index[1]];
-  const read = labels.node({ block, node: args[1], step }, index[1]);
+  const read = inWords(program, labels.node({ block, node: args[1], step }, index[1]), block);
   const product = threeDigits(adjoint * input);
   return `${start} · ${read} = ${threeDigits(adjoint)} · ${threeDigits(input)} = ${product}`;
 }

@@ -1,5 +1,7 @@
 /** Step-through: one operation at a time, forward and then backward. */
 
+import type { Program } from "../engine/program";
+import { ofLayer } from "./graph-layers";
 import { introduces, isPreactivation, label, meaning } from "./graph-preactivation";
 import { remark } from "./graph-reason";
 import type { GraphState } from "./graph-state";
@@ -60,8 +62,10 @@ export function Walkbar({ state }: { state: GraphState }) {
   );
 }
 
-const HINT =
-  "Choose the loss step t and the source step k above, or click a column (with Shift for k).";
+const HINT = "Choose the loss step t and the source step k above, or click a column";
+
+const hint = ({ lossSteps, seqLen }: Program) =>
+  `${HINT} (with Shift${lossSteps.length < seqLen ? ", or where no loss is," : ""} for k).`;
 
 /** The operation's formula, or what is worth saying about the whole picture. */
 export function Line({ state }: { state: GraphState }) {
@@ -69,13 +73,15 @@ export function Line({ state }: { state: GraphState }) {
   const { results } = state.lab;
   const operation = state.operation.value;
   const focus = state.focus.value;
-  let text = remark(results, picture, focus) ?? HINT;
+  let text = remark(results, picture, focus) ?? hint(results.program);
   let hover = "";
   if (operation) {
     const { program } = results;
     const first = introduces(program, state.walk.value, operation);
     const introduced = first ? `, ${label(program, focus.t, operation)}` : "";
-    text = `${operation.phase}${introduced}: ${tell(results, state.block.value, focus, operation)}`;
+    const drawn = operation.block === state.block.value;
+    const where = drawn && ofLayer(program, operation.block).replace(" of ", "");
+    text = `${operation.phase}${where ? ` (${where})` : ""}${introduced}: ${tell(results, state.block.value, focus, operation)}`;
     if (isPreactivation(program, operation)) hover = `\n${meaning(program, focus.t, operation)}`;
   } else if (state.position.value !== null) {
     text = "Nothing is computed yet: the inputs, the initial state and the parameters are given.";

@@ -2,6 +2,7 @@
 
 import { subscript } from "../engine/labels";
 import { readers } from "./graph-formulas";
+import { ofLayer } from "./graph-layers";
 import type { Picture } from "./graph-numbers";
 import type { Row } from "./graph-scene";
 import type { GraphState } from "./graph-state";
@@ -28,13 +29,16 @@ export function onOwnScale({ rows, limit }: Picture, { id }: Row): boolean {
   return drawn !== undefined && drawn.colored !== "none" && drawn.limit !== limit;
 }
 
-/** Such as `h₃`, with the layer where there are several. */
-export function symbol(state: GraphState, row: Row, step: number): string {
-  const { label } = state.program.value.blocks[state.block.value];
-  const last = state.program.value.seqLen;
-  const initial = step < 0 || step >= last;
-  const layer = row.node >= 0 && row.id !== "x" ? label : "";
-  return `${row.id}${layer}${initial ? subscript(0) : subscript(step + 1)}`;
+/** Such as `h₃`. */
+function symbol(state: GraphState, row: Row, step: number): string {
+  const initial = step < 0 || step >= state.program.value.seqLen;
+  return `${row.id}${subscript(initial ? 0 : step + 1)}`;
+}
+
+/** Of which layer a row is, where there are several. */
+function whose(state: GraphState, row: Row): string {
+  const inside = row.node >= 0 && row.id !== "x";
+  return inside ? ofLayer(state.program.value, state.block.value) : "";
 }
 
 /** What a lens makes of a symbol. */
@@ -55,7 +59,7 @@ function viewed(state: GraphState, picture: Picture, row: Row, name: string): st
 }
 
 export function groupName(state: GraphState, picture: Picture, row: Row, step: number): string {
-  return viewed(state, picture, row, symbol(state, row, step));
+  return viewed(state, picture, row, symbol(state, row, step) + whose(state, row));
 }
 
 export function numberName(
@@ -69,5 +73,5 @@ export function numberName(
   const { seqLen } = state.program.value;
   const where =
     step < 0 || step >= seqLen ? "initial state" : `t = ${step + 1}, step ${step} in code`;
-  return `${viewed(state, picture, row, symbol(state, row, step) + index)} (${where})`;
+  return `${viewed(state, picture, row, symbol(state, row, step) + index + whose(state, row))} (${where})`;
 }

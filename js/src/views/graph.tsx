@@ -72,8 +72,8 @@ function Sentence({ state }: { state: GraphState }) {
   if (lens === "values") {
     return (
       <>
-        Each circle is the value of one unit at one step; an edge is what a unit gives to one of the
-        next step.
+        Each circle is the value of one unit at one step; an edge is sensitivity × state: how much
+        of the next step's unit changes with it.
       </>
     );
   }

@@ -2,6 +2,7 @@
 
 import { signal as reactive } from "@preact/signals";
 import { outputs } from "../engine/forward";
+import type { Program } from "../engine/program";
 import { nodeAdjoint, type Sweep } from "../engine/sweep";
 import { slotIndex } from "../engine/template";
 import { allDigits, threeDigits } from "../format";
@@ -143,6 +144,10 @@ export function valueText(host: Host, leaf: Leaf, at: number): string {
   return entry + threeDigits(shown.values[at]) + slope.replace("∂", "gradient");
 }
 
+/** What a gradient is called beside its symbol where it is not the derivative of the whole loss. */
+export const truncatedText = ({ truncation }: Program) =>
+  truncation ? " (truncated gradient)" : "";
+
 /** All there is to say of an entry, for hovering. */
 export function hoverText(host: Host, leaf: Leaf, at: number): string {
   const shown = host.shown(leaf);
@@ -154,7 +159,7 @@ export function hoverText(host: Host, leaf: Leaf, at: number): string {
     const idle = isIdle(leaf, Math.floor(at / leaf.columns));
     const output = `∂L/∂${entry} = ${entry.replace("v", "y")} = ${slope}`;
     lines.push(idle ? "no loss is taken at this step: its seed has no effect" : output);
-  } else if (slope) lines.push(`∂L/∂${entry} = ${slope}`);
+  } else if (slope) lines.push(`∂L/∂${entry}${truncatedText(leaf.program)} = ${slope}`);
   return lines.filter(Boolean).join("\n");
 }
 

@@ -8,22 +8,25 @@ import type { Host } from "./parameters-numbers";
 import { type ReadMatrix, readClasses, readMatrix, shapeText } from "./parameters-read";
 import { Act } from "./parameters-tools";
 
+export type Refused = ReadMatrix & { readonly error: string };
+
 interface PasteProps {
   readonly host: Host;
   readonly leaf: Leaf;
   readonly onDone: (what: string) => void;
+  /** What was pasted last and could not be taken; any other action forgets it. */
+  readonly refused: Refused | null;
+  readonly onRefused: (refused: Refused | null) => void;
   /** Other buttons of the same line. */
   readonly children: ComponentChildren;
 }
 
-export function Paste({ host, leaf, onDone, children }: PasteProps) {
+export function Paste({ host, leaf, onDone, refused, onRefused, children }: PasteProps) {
   const id = useUniqueId();
   const [text, setText] = useState("");
-  const [refused, setRefused] = useState<(ReadMatrix & { error: string }) | null>(null);
 
   function put(numbers: Float64Array, what: string) {
     host.lab.assign({ [leaf.name]: numbers });
-    setRefused(null);
     setText("");
     onDone(what);
   }
@@ -34,8 +37,8 @@ export function Paste({ host, leaf, onDone, children }: PasteProps) {
         : readMatrix(text, leaf.shape);
     if ("is" in found) put(found.is, "pasted");
     else {
-      setRefused(found);
       onDone("");
+      onRefused(found);
     }
   }
   const turned = refused?.transpose;
@@ -58,7 +61,7 @@ export function Paste({ host, leaf, onDone, children }: PasteProps) {
         data-lm-suppress-shortcuts="true"
         onInput={(event) => {
           setText(event.currentTarget.value);
-          setRefused(null);
+          onRefused(null);
         }}
         onKeyDown={(event) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) paste();
@@ -68,11 +71,11 @@ export function Paste({ host, leaf, onDone, children }: PasteProps) {
         <p id={id} class="rw-refused" role="alert">
           {refused.error}
           {turned && ". This is the transpose: "}
-          {turned && <Act name="paste transposed" act={() => put(turned, "pasted transposed")} />}
+          {turned && <Act name="apply transposed" act={() => put(turned, "pasted transposed")} />}
         </p>
       )}
       <div class="rw-box-line">
-        <Act name={`paste as ${leaf.name}`} act={paste} />
+        <Act name="apply" act={paste} />
         {children}
       </div>
     </>

@@ -8,7 +8,7 @@ import { useUniqueId } from "./kit";
 import { keepPlaced } from "./parameters-bubble";
 import { countOf, type Leaf, type Part } from "./parameters-leaves";
 import { type Host, initialOf } from "./parameters-numbers";
-import { Paste } from "./parameters-paste";
+import { Paste, type Refused } from "./parameters-paste";
 import { Radius } from "./parameters-radius";
 import { shapeText } from "./parameters-read";
 
@@ -67,6 +67,11 @@ export function Tools({ host, leaf }: ToolsProps) {
 function Menu({ host, leaf }: ToolsProps) {
   const { lab } = host;
   const [done, setDone] = useState("");
+  const [refused, setRefused] = useState<Refused | null>(null);
+  function tell(what: string) {
+    setDone(what);
+    setRefused(null);
+  }
   /** Which gate, by its place among the parts; −1 for all of them. */
   const chosen = useSignal(-1);
   const copy = useRef<HTMLTextAreaElement>(null);
@@ -84,7 +89,7 @@ function Menu({ host, leaf }: ToolsProps) {
       all = withPart(all, part.start * leaf.columns, make(part.rows * leaf.columns, part));
     }
     lab.assign({ [leaf.name]: all });
-    setDone(`${which}${what}`);
+    tell(`${which}${what}`);
   }
 
   function randomise(seed: number) {
@@ -115,10 +120,10 @@ function Menu({ host, leaf }: ToolsProps) {
     const text = pythonList(lab.network.values[leaf.name], leaf.shape, whole);
     try {
       await navigator.clipboard.writeText(text);
-      setDone("copied as a Python list");
+      tell("copied as a Python list");
     } catch {
       setWritten(text); // a page that may not write to the clipboard
-      setDone("press Ctrl+C to copy what is marked");
+      tell("press Ctrl+C to copy what is marked");
       requestAnimationFrame(() => copy.current?.select());
     }
   }
@@ -134,7 +139,7 @@ function Menu({ host, leaf }: ToolsProps) {
             value={chosen.value}
             onChange={(event) => {
               chosen.value = Number(event.currentTarget.value);
-              setDone("");
+              tell("");
             }}
           >
             <option value={-1}>all gates</option>
@@ -165,7 +170,7 @@ function Menu({ host, leaf }: ToolsProps) {
         )}
         <Act name="randomise" act={() => randomise(host.seed.value)} />
         <label>
-          seed{" "}
+          random seed{" "}
           <input
             type="number"
             class="rw-seed"
@@ -185,7 +190,7 @@ function Menu({ host, leaf }: ToolsProps) {
       {square && leaf.kind === "parameter" && (
         <Radius host={host} leaf={leaf} which={chosen.value} />
       )}
-      <Paste host={host} leaf={leaf} onDone={setDone}>
+      <Paste host={host} leaf={leaf} onDone={tell} refused={refused} onRefused={setRefused}>
         <Act name="copy as Python list" act={copyOut} />
       </Paste>
       {written && (

@@ -57,7 +57,9 @@ export function Parameters({ lab, view }: { lab: LiveLab; view: AnyModel }) {
     <Panel
       name="parameters"
       title={chosen ? "parameters" : "parameters and data"}
-      say={trouble ? <b data-trouble>{trouble}</b> : <Legend />}
+      say={
+        trouble ? <b data-trouble>{trouble}</b> : <Legend truncated={program.truncation !== null} />
+      }
     >
       <span id={host.help} hidden>
         {HELP}
@@ -103,10 +105,11 @@ function headOf(groups: HTMLElement | null, leaf: string): HTMLElement | null | 
   return leaf ? groups?.querySelector(`[data-leaf="${leaf}"] .rw-leaf-name`) : null;
 }
 
-function Legend() {
+function Legend({ truncated }: { truncated: boolean }) {
   return (
     <>
-      drag, or click a number to type one; <b>∂</b> is the derivative of the whole loss by it;{" "}
+      drag, or click a number to type one; <b>∂</b> is the{" "}
+      {truncated ? "truncated gradient" : "derivative"} of the whole loss by it;{" "}
       <span class="rw-key" data-side="−">
         ▬ negative
       </span>{" "}

@@ -9,6 +9,7 @@ import type { LiveLab } from "../live";
 import { flattened } from "../network";
 import { Accounting } from "./accounting";
 import { KernelNotice } from "./kit";
+import { truncatedText } from "./parameters-numbers";
 
 /** Larger leaves are summed up by their norm. */
 const MOST_ENTRIES = 144;
@@ -33,9 +34,7 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
     <div class="rw-table">
       <div class="rw-scroll">
         <table>
-          <caption>
-            {finite ? "Which gradient is which: ∂L by every leaf, under its names" : overflow(lab)}
-          </caption>
+          <caption>{finite ? caption(program.truncation !== null) : overflow(lab)}</caption>
           <thead>
             <tr>
               <th scope="col">leaf</th>
@@ -77,6 +76,11 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
     </div>
   );
 }
+
+const caption = (truncated: boolean) =>
+  truncated
+    ? "Which gradient is which: the truncated gradient by every leaf, under its names"
+    : "Which gradient is which: ∂L by every leaf, under its names";
 
 /** In place of the caption, so that nothing moves. */
 function overflow({ results }: LiveLab) {
@@ -126,7 +130,7 @@ function Entries(props: {
       {Array.from(data, (x, i) => {
         const index = shape.length === 2 ? `${Math.floor(i / last)},${i % last}` : `${i}`;
         const entry = `${leaf}[${index}]`;
-        const title = `∂L/∂${entry} = ${allDigits(x)}`;
+        const title = `∂L/∂${entry}${truncatedText(program)} = ${allDigits(x)}`;
         if (!selectable) {
           return (
             <span key={index} data-entry={entry} title={title}>

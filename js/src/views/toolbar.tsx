@@ -7,7 +7,7 @@ import { totalLoss } from "../engine/forward";
 import { type Changes, refold } from "../engine/program";
 import { allDigits, threeDigits } from "../format";
 import type { LiveLab } from "../live";
-import { copied, sameNumbers } from "../network";
+import { copied, type Network, sameNumbers } from "../network";
 import { refit } from "../refit";
 import { KernelNotice, useUniqueId } from "./kit";
 import { Message } from "./parameters-bubble";
@@ -70,18 +70,22 @@ function recognise(lab: LiveLab, { presets }: Catalogue): void {
   const { network } = lab.origin.value;
   const found = presets.find(
     (preset) =>
-      sameProgram(preset.network.program, network.program) &&
-      sameNumbers(preset.network, { ...network, program: preset.network.program }),
+      sameProgram(preset.network.program, network.program) && sameValues(preset.network, network),
   );
   if (found) lab.recognise({ network, preset: found.name, say: found.say });
 }
 
-/** What the preset shows, as long as it is that network. */
+/** Of networks with equal programs, which need not be the same object. */
+const sameValues = (a: Network, b: Network) => sameNumbers(a, { ...b, program: a.program });
+
+/** What the preset shows, as long as it is that network: its sentence tells of its very numbers. */
 function saying(lab: LiveLab): string {
   const { network, preset, say } = lab.origin.value;
   if (!preset) return "Choose a preset, or move any number below.";
-  if (sameProgram(network.program, lab.network.program)) return say;
-  return `This was “${preset}”, which reset brings back.`;
+  if (!sameProgram(network.program, lab.network.program)) {
+    return `This was “${preset}”, which reset brings back.`;
+  }
+  return sameValues(network, lab.network) ? say : `“${preset}”, edited: reset brings it back.`;
 }
 
 function Presets({ lab, catalogue }: { lab: LiveLab; catalogue: Catalogue }) {

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from .direction import Swept
 from .spec import LayerSpec
@@ -23,7 +22,8 @@ class Call:
     ``weights`` are copies of the layer's; ``given`` the state tensors that the call was given
     (None: zeros) and ``returned`` those that it returned, as objects of autograd's graph;
     ``lengths`` (N,) those of a packed batch. ``swept``, ``reach`` and ``gradients`` come with the
-    backward pass; without it nothing has reached the call. ``seconds`` is how long both took.
+    backward pass; without it nothing has reached the call. ``seconds`` is how long both took;
+    ``tracked`` is False where autograd was off.
     """
 
     spec: LayerSpec
@@ -38,6 +38,7 @@ class Call:
     reach: Reach | None = None
     gradients: dict[str, Tensor] | None = None
     seconds: float = 0.0
+    tracked: bool = True
 
     @property
     def steps(self) -> int:
@@ -71,6 +72,13 @@ class Call:
         """The adjoint of an initial state, (L·D, N, ·)."""
         assert self.swept is not None
         return torch.stack([getattr(made, state)[0] for here in self.swept for made in here])
+
+    def let_go(self) -> None:
+        """Drop the tensors of autograd's graph, whose node for this call holds the call in turn.
+
+        Python's garbage collector does not see through the graph: the circle would stay for ever.
+        """
+        self.given = self.returned = ()
 
     def _reach(self, tape: Tape, y: Tensor | None, h: Tensor | None, c: Tensor | None) -> Reach:
         size, layers = self.spec.output_size, self.spec.num_layers
@@ -126,8 +134,12 @@ class _Recurrent(torch.autograd.Function):
         return tuple(own(t, x.dtype) for t in made)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, y: Any, h: Any, c: Any = None) -> Any:
+        if torch.is_grad_enabled():  # by create_graph=True; what follows is no part of the graph
+            raise NotImplementedError(
+                "the loss contains a gradient through the layer (create_graph=True), as a gradient "
+                "penalty does: a recorded layer cannot be differentiated twice"
+            )
         call: Call = ctx.call
         assert call.tape is not None
         x = call.tape.directions[0][0].x
@@ -165,10 +177,16 @@ def apply(
 
     ``weights`` are those of ``call.spec.weights()``, None for one that there is not.
     """
+    call.tracked = torch.is_grad_enabled()
     made: tuple[Tensor, ...] = _Recurrent.apply(  # type: ignore[no-untyped-call]
         call, dummy, x, h0, c0, *weights
     )
     return made
+
+
+def precision(dtype: torch.dtype) -> torch.dtype:
+    """What numbers of a type are recorded in: numpy has no bfloat16, and half is soon infinite."""
+    return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 def own(tensor: Tensor, dtype: torch.dtype) -> Tensor:

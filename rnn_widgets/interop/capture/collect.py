@@ -66,6 +66,21 @@ def collected(stand_in: Standing, calls: Sequence[Call]) -> tuple[dict[str, Any]
     return meta, {name: _array(tensor) for name, tensor in joined.items()}
 
 
+def apart(calls: Sequence[Call]) -> str:
+    """Why several calls are no sequence in time, one after the other; empty if they may be."""
+    if len(calls) < 2:
+        return ""
+    if calls[0].spec.directions == 2:
+        return "with two directions they do not follow each other in time"
+    if calls[0].spec.go_backwards:
+        return "with go_backwards they do not follow each other in time"
+    if any(call.lengths is not None or call.live is not None for call in calls):
+        return "batches of padded sequences do not follow each other in time"
+    if len({call.samples for call in calls}) > 1:
+        return "they have different numbers of samples"
+    return ""
+
+
 class _Link:
     """How a call's states became the next one's, and the adjoints that came back that way.
 

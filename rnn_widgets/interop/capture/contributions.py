@@ -1,4 +1,4 @@
-"""Norms of every contribution C[t, k], from sweeps with one row for each loss step."""
+"""Norms of every contribution C[t, k], from sweeps with one row for each step with a loss."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ def norms(spec: LayerSpec, arrays: Arrays, cuts: list[int], device: str) -> dict
     -----
     C[t, k] = Σ_n a_n b_nᵀ, with an adjoint a_n and a factor b_n for each sample. With Bᵀ = Q R
     of the factors the norm is that of R A: no large C is formed, and no small one lost in squares.
+    A loss step that nothing enters at has no C, and is not swept. Where there is one step with a
+    loss, its adjoints are the recorded ones.
     """
     there = _there(device)
     tape = tape_of(spec, arrays, frozenset(cuts), there)
@@ -55,9 +57,12 @@ def norms(spec: LayerSpec, arrays: Arrays, cuts: list[int], device: str) -> dict
         for name in spec.weights()
         if f"weights.{name}" in arrays
     }
-    for start in range(0, steps, at_once):
-        stop = min(start + at_once, steps)
-        for end, d, swept, offset in _rows(tape, outside, start, stop):
+    terms = _terms(outside)
+    for start in range(0, len(terms), at_once):
+        rows = terms[start : start + at_once]
+        alone = len(terms) == 1
+        made = _recorded(tape, arrays) if alone else _rows(tape, outside, rows)
+        for end, d, swept, offset in made:
             sums: dict[int, Tensor] = {}
             for use in uses(d, swept):
                 name = use.role + end
@@ -71,8 +76,8 @@ def norms(spec: LayerSpec, arrays: Arrays, cuts: list[int], device: str) -> dict
                     if held not in triangles:
                         triangles[held] = _triangles(tape, end, use.role, use.start)
                     size = _product_norms(triangles[held][offset:], use.adjoint)
-                part = found[name][start:stop, offset : offset + d.steps]
-                torch.hypot(part, size.t(), out=part)
+                part = found[name][:, offset : offset + d.steps]
+                part[rows] = torch.hypot(part[rows], size.t())
     return {name: table.cpu().numpy() for name, table in found.items()}
 
 
@@ -82,22 +87,45 @@ def _there(device: str) -> torch.device:
     return found if there else torch.device("cpu")
 
 
-def _rows(
-    tape: Tape, outside: Reach, start: int, stop: int
-) -> Iterator[tuple[str, Direction, Swept, int]]:
-    """Sweeps with a row for each loss step from ``start`` to below ``stop``.
+def _terms(outside: Reach) -> Tensor:
+    """The loss steps that anything but zero enters at, in order."""
+    states = [one for state in (outside.h, outside.c) for here in state for one in here]
+    entering = [(one != 0).flatten(1).any(1) for one in states if one is not None]
+    return torch.stack(entering).any(0).nonzero().flatten()
+
+
+def _recorded(tape: Tape, arrays: Arrays) -> Iterator[tuple[str, Direction, Swept, int]]:
+    """The adjoints of the recording itself, all from one loss step; as `_rows` yields them."""
+    for layer, here in enumerate(tape.directions):
+        for at, d in enumerate(here):
+            end = suffix(layer, at)
+
+            def row(name: str, d: Direction = d, end: str = end) -> Tensor:
+                return torch.from_numpy(arrays[name + end].copy()).to(d.x).unsqueeze(1)
+
+            direct, carried, gates = row("direct"), row("carried"), row("adjoints")
+            recurrent = gates
+            if d.recurrent is not None:  # the candidate's share passed the reset gate
+                recurrent = gates.clone()
+                recurrent[:, :, :, 2] *= d.gates[:, None, :, 0]
+            total = direct + carried
+            yield end, d, Swept(direct, carried, total, gates, recurrent, carried[0]), 0
+
+
+def _rows(tape: Tape, outside: Reach, rows: Tensor) -> Iterator[tuple[str, Direction, Swept, int]]:
+    """Sweeps with a row for each of some loss steps, in order.
 
     Yields the end of the weights' names, the steps that the rows can reach, their sweep, and the
     first of these steps. A loss step reaches back only, unless a direction above ran in reverse.
     """
-    spec = tape.spec
+    spec, start, stop = tape.spec, int(rows[0]), int(rows[-1]) + 1
     if spec.num_layers == 1:
         for at, d in enumerate(tape.directions[0]):
             first, last = (start, d.steps) if d.reverse else (0, stop)
-            rows = [_diagonal(o[0][at], start, stop, first, last) for o in (outside.h, outside.c)]
-            assert rows[0] is not None
+            reach = [_diagonal(o[0][at], rows, first, last) for o in (outside.h, outside.c)]
+            assert reach[0] is not None
             part = d.between(first, last)
-            yield suffix(0, at), part, sweep(part, rows[0], rows[1]), first
+            yield suffix(0, at), part, sweep(part, reach[0], reach[1]), first
         return
     last = stop if spec.directions == 1 else tape.directions[0][0].steps
     part_of = Tape(
@@ -105,27 +133,24 @@ def _rows(
         tuple(tuple(d.between(0, last) for d in here) for here in tape.directions),
         tuple(None if mask is None else mask[:last] for mask in tape.masks),
     )
-    reach = Reach(
+    of_rows = Reach(
         *(
-            tuple(tuple(_diagonal(one, start, stop, 0, last) for one in here) for here in state)
+            tuple(tuple(_diagonal(one, rows, 0, last) for one in here) for here in state)
             for state in (outside.h, outside.c)
         )
     )
-    for layer, made in enumerate(sweep_stack(part_of, reach)):
+    for layer, made in enumerate(sweep_stack(part_of, of_rows)):
         for at, swept in enumerate(made):
             yield suffix(layer, at), part_of.directions[layer][at], swept, 0
 
 
-def _diagonal(
-    outside: Tensor | None, start: int, stop: int, first: int, last: int
-) -> Tensor | None:
+def _diagonal(outside: Tensor | None, rows: Tensor, first: int, last: int) -> Tensor | None:
     """Each loss step's own row of what reaches the states from outside: (steps, R, N, ·)."""
     if outside is None:
         return None
-    rows = outside.new_zeros(last - first, stop - start, *outside.shape[1:])
-    each = torch.arange(start, stop, device=outside.device)
-    rows[each - first, each - start] = outside[start:stop]
-    return rows
+    made = outside.new_zeros(last - first, len(rows), *outside.shape[1:])
+    made[rows - first, torch.arange(len(rows), device=rows.device)] = outside[rows]
+    return made
 
 
 def _triangles(tape: Tape, end: str, role: str, start: int) -> Tensor:

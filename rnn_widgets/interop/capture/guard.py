@@ -81,13 +81,12 @@ def _tensors(
     modules: list[tuple[nn.Module, dict[str, tuple[Any, Any]]]], more: tuple[Tensor, ...]
 ) -> list[Tensor]:
     found: dict[int, Tensor] = {id(t): t for t in more}
-    for module, attributes in modules:
-        for held in (*module._parameters.values(), *module._buffers.values()):
-            if held is not None:
-                found[id(held)] = held
-        for value, _ in attributes.values():
-            if isinstance(value, Tensor):
-                found[id(value)] = value
+    for _, attributes in modules:
+        for value, _ in attributes.values():  # parameters and buffers are in dicts of their own
+            parts = value.values() if isinstance(value, dict) else value
+            for part in parts if isinstance(value, dict | list | tuple | set) else (value,):
+                if isinstance(part, Tensor):
+                    found[id(part)] = part
     return [t for t in found.values() if not t.is_meta]
 
 
@@ -100,6 +99,9 @@ def _put_back(tensor: Tensor, value: Tensor) -> None:
 
 
 def _same_bits(one: Tensor, other: Tensor) -> bool:
+    if one.layout is torch.sparse_coo:  # the .grad of an Embedding with sparse=True
+        same = one._nnz() == other._nnz() and torch.equal(one._indices(), other._indices())
+        return same and _same_bits(one._values(), other._values())
     if torch.equal(one, other):
         return True
     if not (one.is_floating_point() or one.is_complex()):

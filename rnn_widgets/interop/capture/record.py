@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from rnn_widgets.core.values import whole
 from rnn_widgets.interop.keras.layers import is_keras
 from rnn_widgets.interop.keras.models import everything
 
-from .calls import Call
-from .collect import collected
+from .calls import Call, own, precision
+from .collect import apart, collected
 from .guard import as_found
 from .standing import Standing, stand_in
 from .torch_layers import find
@@ -62,6 +63,7 @@ def record(
         raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
     if not callable(loss):
         raise TypeError(f"loss must be a function of the model's output, not {loss!r}")
+    _check_one_argument(loss)
     if training is not None and not is_keras(model):
         raise ValueError(
             "training= is for models of Keras; a torch model is recorded in the mode it is in: "
@@ -75,10 +77,8 @@ def record(
         torch.enable_grad(),
         _without_cudnn(model, module),
         _uncompiled(model),
+        closing(stand_in(module)) as there,
     ):
-        device = next(module.parameters()).device
-        dummy = torch.zeros((), device=device, requires_grad=True)
-        there = stand_in(module, dummy)
         # A callable in the instance's own dict is found before the class's method.
         module.__dict__[there.attribute] = there.forward
         output = _called(model, x, bool(training))
@@ -89,18 +89,21 @@ def record(
         total, losses = _scalar(loss(output), sample_weight)
         nowhere = f"the loss does not depend on {_quoted(name)}"
         if not total.requires_grad:
-            raise ValueError(f"{nowhere}: it has no gradient at all")
+            raise ValueError(f"{nowhere}: it has no gradient at all{_USUAL}")
         calls = _chosen(there, name, call)  # before a checkpoint runs the layer again
-        torch.autograd.grad(total, dummy, allow_unused=True, retain_graph=len(calls) > 1)
+        for one in calls:
+            one.swept = None  # by a gradient that the model or the loss took on the way
+        torch.autograd.grad(total, there.dummy, allow_unused=True, retain_graph=len(calls) > 1)
         if all(one.swept is None for one in calls):
-            raise ValueError(nowhere)
+            raise ValueError(nowhere + _untracked(calls))
         meta: dict[str, Any] = {
             "layer": name,
             "module": type(module).__name__,
             "mode": "train" if _trains(model, bool(training)) else "eval",
             "layer_mode": there.mode,
             "loss": float(total.detach()),
-            "device": str(device),
+            "device": str(there.dummy.device),
+            "model_dtype": str(next(module.parameters()).dtype).removeprefix("torch."),
         }
         more, arrays = collected(there, calls)
         if losses is not None:
@@ -114,21 +117,45 @@ def _chosen(there: Standing, name: str, call: int | None) -> list[Call]:
         return [calls[whole("call", call, count)]]
     if count == 1:
         return calls
-    why = ""
-    if there.spec.directions == 2:
-        why = "with two directions they do not follow each other in time"
-    elif there.spec.go_backwards:
-        why = "with go_backwards they do not follow each other in time"
-    elif any(one.lengths is not None or one.live is not None for one in calls):
-        why = "batches of padded sequences do not follow each other in time"
-    elif len({one.samples for one in calls}) > 1:
-        why = "they have different numbers of samples"
-    if why:
+    if why := apart(calls):
         raise ValueError(
             f"{_quoted(name)} is called {count} times and {why}: say which with call=0 to "
             f"call={count - 1}"
         )
     return calls
+
+
+def _untracked(calls: list[Call]) -> str:
+    if any(one.tracked for one in calls):
+        return _USUAL
+    return (
+        ": the layer is run without gradients, under torch.no_grad() or in a "
+        "torch.utils.checkpoint with use_reentrant=True (with False it can be recorded)"
+    )
+
+
+_USUAL = "; usual reasons are torch.no_grad() or .detach() between the layer and the loss"
+
+
+def _check_one_argument(loss: Callable[..., Any]) -> None:
+    """Refuse a criterion that takes the target too, before the model is run."""
+    try:
+        given = signature(loss.forward if isinstance(loss, nn.Module) else loss)
+    except (TypeError, ValueError):  # of something that is not written in Python
+        return
+    several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    needed = [
+        name
+        for name, parameter in given.parameters.items()
+        if parameter.default is Parameter.empty and parameter.kind not in several
+    ]
+    if len(needed) > 1:
+        output = "y_pred" if "y_pred" in needed else needed[0]  # Keras has the target first
+        written = ", ".join("out" if name == output else name for name in needed)
+        raise TypeError(
+            f"loss gets the output alone, but this one takes {', '.join(needed)}: write "
+            f"loss=lambda out: criterion({written})"
+        )
 
 
 def _quoted(name: str) -> str:
@@ -166,19 +193,18 @@ def _uncompiled(model: nn.Module) -> AbstractContextManager[Any]:
     return nullcontext()
 
 
-def _without_cudnn(model: nn.Module, recorded: nn.Module) -> AbstractContextManager[Any]:
+@contextmanager
+def _without_cudnn(model: nn.Module, recorded: nn.Module) -> Iterator[None]:
     """Without cuDNN if another layer is in eval mode, where cuDNN refuses its backward pass."""
     others = (m for m in everything(model) if isinstance(m, nn.RNNBase) and m is not recorded)
-    if not any(not m.training and any(p.is_cuda for p in m.parameters()) for m in others):
-        return nullcontext()
-    now = torch.backends.cudnn
-    made: AbstractContextManager[Any] = now.flags(
-        enabled=False,
-        benchmark=now.benchmark,
-        deterministic=now.deterministic,
-        allow_tf32=now.allow_tf32,
-    )
-    return made
+    refused = any(not m.training and any(p.is_cuda for p in m.parameters()) for m in others)
+    # Only this one switch: cudnn.flags reads and sets those of TF32 too, which may be mixed.
+    cudnn, before = torch.backends.cudnn, torch.backends.cudnn.enabled
+    cudnn.enabled = before and not refused
+    try:
+        yield
+    finally:
+        cudnn.enabled = before
 
 
 def _scalar(value: Any, sample_weight: Any) -> tuple[Tensor, NDArray[Any] | None]:
@@ -196,11 +222,12 @@ def _scalar(value: Any, sample_weight: Any) -> tuple[Tensor, NDArray[Any] | None
             "with sample_weight the loss gives one number for each sample, shape (N,), not "
             f"{tuple(value.shape)}"
         )
-    weight = torch.as_tensor(np.asarray(sample_weight)).to(value)
+    given = sample_weight if isinstance(sample_weight, Tensor) else np.asarray(sample_weight)
+    weight = torch.as_tensor(given).detach().to(value)
     if weight.shape != value.shape:
         raise ValueError(
             f"sample_weight must have shape {tuple(value.shape)} as the losses have, not "
             f"{tuple(weight.shape)}"
         )
-    losses: NDArray[Any] = value.detach().to("cpu", copy=True).numpy()
+    losses: NDArray[Any] = own(value, precision(value.dtype)).cpu().numpy()
     return (weight * value).mean(), losses

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from rnn_widgets.interop.keras.layers import is_keras
@@ -16,12 +17,14 @@ from .spec import LayerSpec, Parameter
 class Standing(Protocol):
     """A layer's stand-in; keeps the calls.
 
-    ``attribute`` is the method that ``forward`` takes the place of, ``names`` the layer's own
+    ``attribute`` is the method that ``forward`` takes the place of, ``dummy`` a scalar on the
+    layer's device by which each call is in autograd's graph, ``names`` the layer's own
     names for its weights, ``kind`` what it is called; ``refusal`` says why a call could not be
     recorded, if so.
     """
 
     attribute: str
+    dummy: Tensor
     spec: LayerSpec
     names: tuple[Parameter, ...]
     kind: str
@@ -32,20 +35,21 @@ class Standing(Protocol):
     def mode(self) -> str:
         """The mode that the layer was in: "train" or "eval"."""
 
+    def close(self) -> None:
+        """Free autograd's graph of the calls, when nothing more will be asked of it."""
+
     @property
     def forward(self) -> Callable[..., Any]:
         """Called as the layer is."""
 
 
-def stand_in(module: nn.Module, dummy: Tensor) -> Standing:
+def stand_in(module: nn.Module) -> Standing:
     """The stand-in of a recurrent layer of torch or Keras.
 
     Parameters
     ----------
     module : nn.Module
         As `find` gives it.
-    dummy : tensor
-        A scalar that requires grad, so that each call is in autograd's graph.
 
     Raises
     ------
@@ -56,4 +60,6 @@ def stand_in(module: nn.Module, dummy: Tensor) -> Standing:
 
     from .torch_layers import StandIn
 
+    device = next(module.parameters()).device
+    dummy = torch.zeros((), device=device, requires_grad=True)
     return KerasStandIn(module, dummy) if is_keras(module) else StandIn(module, dummy)

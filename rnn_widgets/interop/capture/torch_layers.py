@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
@@ -12,7 +13,8 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from rnn_widgets.core.names import unknown
 from rnn_widgets.interop.keras.layers import is_keras, require_own_call
 
-from .calls import Call, apply, own
+from .calls import Call, apply, own, precision
+from .place import replaced
 from .spec import LayerSpec, Parameter, same_names
 
 LAYERS = (nn.RNN, nn.GRU, nn.LSTM)
@@ -48,7 +50,8 @@ def find(model: nn.Module, layer: Any) -> tuple[str, nn.Module]:
         raise ValueError(
             f"there is no recurrent layer in this {type(model).__name__}: record looks for nn.RNN, "
             "nn.GRU, nn.LSTM and nn.RNNCell, nn.GRUCell, nn.LSTMCell, and for Keras's SimpleRNN, "
-            "GRU, LSTM and Bidirectional"
+            "GRU, LSTM and Bidirectional; a loop of Linear layers, or a cell of one's own, cannot "
+            "be read"
         )
     if layer is None:
         if len(there) > 1:
@@ -64,7 +67,7 @@ def find(model: nn.Module, layer: Any) -> tuple[str, nn.Module]:
         name = names[0]
     elif isinstance(layer, str):
         name = _by_name(layer, there, listed)
-    elif isinstance(layer, int) and not isinstance(layer, bool):
+    elif isinstance(layer, int | np.integer) and not isinstance(layer, bool):
         if not -len(there) <= layer < len(there):
             raise IndexError(f"layer {layer} does not exist: in this order there are {listed}")
         name = list(there)[layer]
@@ -103,7 +106,7 @@ def _kind(module: nn.Module) -> str:
 
 def _plain(name: str, module: nn.Module) -> nn.Module:
     base = _KINDS[_kind(module)]
-    if type(module).forward is not base.forward or "forward" in module.__dict__:
+    if type(module).forward is not base.forward or replaced(module, "forward"):
         raise TypeError(
             f"{name or 'the model'!r} overrides the forward of nn.{base.__name__}: what it "
             "computes cannot be told"
@@ -157,7 +160,16 @@ class StandIn:
         self.names = parameters(module, self.spec)
         self.calls: list[Call] = []
         self._copies: dict[str, tuple[Tensor, int, Tensor]] = {}
-        self.forward: Callable[..., Any] = self.layer if isinstance(module, LAYERS) else self.cell
+
+    def close(self) -> None:
+        """Free autograd's graph of the calls, when nothing more will be asked of it."""
+        for call in self.calls:
+            call.let_go()
+
+    @property
+    def forward(self) -> Callable[..., Any]:
+        """Called as the module is."""
+        return self.layer if isinstance(self.module, LAYERS) else self.cell
 
     @property
     def mode(self) -> str:
@@ -194,8 +206,7 @@ class StandIn:
         """A copy of a weight, the same one for all calls between which it does not change."""
         of, version, copy = self._copies.get(name, (None, 0, weight))
         if of is not weight or version != weight._version:
-            dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
-            copy = own(weight, dtype)
+            copy = own(weight, precision(weight.dtype))
             self._copies[name] = weight, weight._version, copy
         return copy
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
@@ -12,11 +14,29 @@ from torch import nn
 
 from rnn_widgets.interop.keras.layers import is_keras
 
-from .collect import collected
+from .collect import apart, collected
+from .place import InPlace
 from .standing import Standing, stand_in
 from .torch_layers import find
 
 Received = Callable[[int, dict[str, Any], dict[str, NDArray[Any]]], None]
+
+
+class _Hook:
+    """A hook on the model that is watched; in a copy of the model, or a saved one, it is idle."""
+
+    def __init__(self, act: Callable[..., None]) -> None:
+        self._act = act
+
+    def __call__(self, *given: Any) -> None:
+        self._act(*given)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Hook, (_idle,)
+
+
+def _idle(*_: Any) -> None:
+    """Do nothing."""
 
 
 class Watcher:
@@ -56,8 +76,9 @@ class Watcher:
         self._model, self._every = model, every
         self._counted, self._received = counted, received
         self._attribute = "call" if is_keras(self._module) else "forward"
-        self._stand_in: Standing | None = None
         self._recorded: tuple[int, Standing] | None = None
+        self._in_place = InPlace(self._module, self._attribute, self._forward)
+        self._stand_in: Standing | None = None
         self._next = 0
         self._hooks: list[Any] = []
         self._before_this = 0.0
@@ -69,12 +90,20 @@ class Watcher:
         return sum((call.seconds for call in calls), self._before_this)
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Watch from now on.
+
+        Raises
+        ------
+        ValueError
+            If the layer is being watched already.
+        """
+        if isinstance(self._module.__dict__.get(self._attribute), InPlace):
+            raise ValueError(f"{self._whose} is being watched already")
         # A callable in the instance's own dict is found before the class's method.
-        self._module.__dict__[self._attribute] = self._forward
+        self._module.__dict__[self._attribute] = self._in_place
         self._hooks = [
-            self._model.register_forward_pre_hook(self._begins),
-            self._model.register_forward_hook(self._ends, always_call=True),
+            self._model.register_forward_pre_hook(_Hook(self._begins), with_kwargs=True),
+            self._model.register_forward_hook(_Hook(self._ends), always_call=True),
         ]
 
     def stop(self, hand_over: bool) -> None:
@@ -82,19 +111,17 @@ class Watcher:
         for hook in self._hooks:
             hook.remove()
         self._module.__dict__.pop(self._attribute, None)
-        if hand_over:
-            self._hand_over()
+        self._hand_over(hand_over)
 
-    def _begins(self, *_: Any) -> None:
-        if not (self._model.training and torch.is_grad_enabled()):
+    def _begins(self, _: nn.Module, __: Any, options: dict[str, Any]) -> None:
+        if not (self._trains(options) and torch.is_grad_enabled()):
+            return
+        if self._module.__dict__[self._attribute] is not self._in_place:  # `record` is at work
             return
         self._hand_over()
         self._counted()
         if self._next % self._every == 0:
-            device = next(self._module.parameters()).device
-            self._stand_in = stand_in(
-                self._module, torch.zeros((), device=device, requires_grad=True)
-            )
+            self._stand_in = stand_in(self._module)
             self._recorded = self._next, self._stand_in
         self._next += 1
 
@@ -106,21 +133,40 @@ class Watcher:
             return getattr(type(self._module), self._attribute)(self._module, *args, **options)
         return self._stand_in.forward(*args, **options)
 
-    def _hand_over(self) -> None:
-        """Pass on what was recorded, if a backward pass has come to it."""
+    def _trains(self, options: dict[str, Any]) -> bool:
+        """Whether a call is one for training; a model of Keras may also be told with the call."""
+        told = is_keras(self._model) and bool(options.get("training"))
+        return told or self._model.training
+
+    def _hand_over(self, wanted: bool = True) -> None:
+        """Pass on what was recorded, if it is wanted and a backward pass has come to it."""
         if self._recorded is None:
             return
         (number, stand_in), self._recorded = self._recorded, None
         self._before_this += sum(call.seconds for call in stand_in.calls)
-        if stand_in.refusal:
-            raise ValueError(stand_in.refusal)
-        if all(call.swept is None for call in stand_in.calls):
-            return
-        for call, following in zip(stand_in.calls, stand_in.calls[1:], strict=False):
+        with closing(stand_in):
+            if not wanted:
+                return
+            if stand_in.refusal:
+                raise ValueError(stand_in.refusal)
+            if any(call.swept is not None for call in stand_in.calls):
+                self._pass_on(number, stand_in)
+
+    @property
+    def _whose(self) -> str:
+        return f"the layer {self.name!r}" if self.name else "the layer"
+
+    def _pass_on(self, number: int, stand_in: Standing) -> None:
+        if why := apart(stand_in.calls):
+            raise ValueError(
+                f"{self._whose} is called {len(stand_in.calls)} times in a pass and {why}, which "
+                "watch cannot show; use record with call= for single passes instead"
+            )
+        for call, following in pairwise(stand_in.calls):
             for left, taken in zip(call.returned, following.given, strict=True):
                 if taken is not left and taken is not None and taken.requires_grad:
                     raise ValueError(
-                        f"{self.name or 'the layer'!r} is called several times and its state is "
+                        f"{self._whose} is called several times and its state is "
                         "changed in between: the way back through that is gone after "
                         "loss.backward(); use record for single passes instead"
                     )

@@ -13,6 +13,7 @@ from rnn_widgets.core import cells
 from rnn_widgets.core.ops import Array
 from rnn_widgets.core.template import Template
 from rnn_widgets.core.values import array
+from rnn_widgets.interop.capture.place import replaced
 from rnn_widgets.interop.capture.spec import Parameter, suffix
 from rnn_widgets.interop.names import keras_parameters
 
@@ -176,8 +177,8 @@ def read(layer: Any) -> KerasLayer:
             variable = getattr(direction.cell, parameter.name.removeprefix(prefix), None)
             if variable is None:
                 raise ValueError(
-                    f"the layer {layer.name!r} has no weights yet: call it once, or build it with "
-                    "layer.build((None, None, input_size))"
+                    f"the layer {layer.name!r} has no weights yet: call it once, or the model "
+                    "that holds it, or build it with layer.build((None, None, input_size))"
                 )
             variables[parameter.name] = variable
     return KerasLayer(layer, directions, tuple(parameters), variables)
@@ -221,7 +222,7 @@ def require_own_call(layer: Any) -> None:
     TypeError
         Naming the layer.
     """
-    if "call" in layer.__dict__:
+    if replaced(layer, "call"):
         raise _overridden(layer, "call", type(layer))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnn_widgets.interop.capture.calls import Call, apply, own
+from rnn_widgets.interop.capture.calls import Call, apply, own, precision
 from rnn_widgets.interop.capture.spec import LayerSpec
 
 from .layers import read, taken_apart
@@ -46,6 +46,11 @@ class KerasStandIn:
         self.calls: list[Call] = []
         self.training = False
 
+    def close(self) -> None:
+        """Free autograd's graph of the calls, when nothing more will be asked of it."""
+        for call in self.calls:
+            call.let_go()
+
     @property
     def mode(self) -> str:
         """Whether the layer was called for training, "train", or not, "eval"."""
@@ -71,7 +76,7 @@ class KerasStandIn:
         given = self._given(initial_state)
         mask = _flat(mask)
         live = None if mask is None or bool(mask.all()) else mask.transpose(0, 1)
-        dtype = torch.float64 if one.dtype == torch.float64 else torch.float32
+        dtype = precision(one.dtype)
         call = Call(
             self.spec, {name: own(tensor, dtype) for name, tensor in weights.items()}, live=live
         )

@@ -47,7 +47,8 @@ class Features0D(View):
         return self._choice.fixed(overlaid=True)
 
     def _extent(self) -> Norm:
-        return self._norm or extent(self._summed())
+        summed = self._summed()
+        return self._norm or (extent(summed) if self._step is None else self._choice.ends(summed))
 
     def _summed(self) -> Array:
         """Values (samples, directions, channels); NaN for a sample that is shorter."""

@@ -51,7 +51,7 @@ class Features1D(View):
         return self._choice.fixed(overlaid=True)
 
     def _extent(self) -> Norm:
-        return self._norm or extent(self._choice.picked(self.selection).numbers())
+        return self._norm or self._choice.ends(self._choice.picked(self.selection).numbers())
 
     def _draw(self, scales: type[Scales]) -> Drawing:
         picked = self._picked = self._choice.picked(self.selection)

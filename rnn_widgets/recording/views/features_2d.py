@@ -14,7 +14,7 @@ from .grid import Grid, columns_for, step_ticks, ticks_across
 from .images import colours, levels, png
 from .maps import WIDE, keyed, map_grid, map_height, mosaic, place_ticks, ramp, rows_down
 from .pick import Choice, Picked
-from .scales import Norm, Scale, Ticks, check_scale, extent, given_norm, hint
+from .scales import Norm, Scale, Ticks, check_scale, given_norm, hint
 from .telling import about, meaning, of_layer, of_samples, sentences, told
 from .text import at_step, not_finite, three_digits
 from .view import Legend, View
@@ -60,7 +60,7 @@ class Features2D(View):
         return self._choice.fixed()
 
     def _extent(self) -> Norm:
-        return self._norm or extent(self._choice.picked(self.selection).numbers())
+        return self._norm or self._choice.ends(self._choice.picked(self.selection).numbers())
 
     def _draw(self, scales: type[Scales]) -> Drawing:
         some = self._choice.alone(self.selection)
@@ -89,7 +89,8 @@ class Features2D(View):
         steps = [(float(at), str(at + picked.first + 1)) for at in step_ticks(picked.steps)]
         channels = self._channel_ticks(picked, few=grid.rows > 1)
         time, other = "step t", picked.channel_word
-        key = keyed(other if self._vertical else time, self._scale)
+        across = other if self._vertical else time
+        key = across if self.beside else keyed(across, self._scale)
         if self._vertical:
             x_ticks, y_ticks = ticks_across(grid, channels), rows_down(grid, steps)
         else:

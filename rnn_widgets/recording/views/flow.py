@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from rnn_widgets.core.norms import norms
 from rnn_widgets.recording.layer import Array
 
 from .curves import alarms, captions, step_marks, with_zeros_apart
@@ -66,7 +67,7 @@ class Flow(View):
         found = []
         for choice in self._choices.values():
             picked = choice.picked(self.selection, choice.alone(self.selection))
-            found.append(_norm_over(picked.values).T)
+            found.append(norms(picked.values, (0, 3)).T)
             self._picked = picked
         return np.stack(found)
 
@@ -148,16 +149,6 @@ class Flow(View):
         names = self._picked.directions
         which = f" · {names[direction]}" if len(names) > 1 else ""
         return f"{at_step(position + self._picked.first)}{which} · norm: {told}"
-
-
-def _norm_over(values: Array) -> Array:
-    """Norms over samples and channels of (samples, steps, directions, channels)."""
-    largest = np.abs(values).max((0, 3), keepdims=True)
-    # Scaled first: squares of 1e-200 and of 1e200 are no floats.
-    safe = np.where(np.isfinite(largest) & (largest > 0), largest, 1.0)
-    with np.errstate(invalid="ignore", over="ignore"):
-        norms: Array = np.sqrt(((values / safe) ** 2).sum((0, 3))) * safe[0, ..., 0]
-    return norms
 
 
 def prefix(rec: Recording, what: str) -> str:

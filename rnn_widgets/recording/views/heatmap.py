@@ -1,4 +1,4 @@
-"""Heat maps of a parameter or its gradient: one for each gate, directions side by side."""
+"""Heat maps of a parameter or its gradient by gate, directions side by side, or of its C[t, k]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .features_1d import check_rows
 from .grid import columns_for, ticks_across
 from .images import colours, levels, png
 from .maps import WIDE, keyed, map_grid, map_height, mosaic, place_ticks, ramp, rows_down
-from .parameters import Block, blocks, read_group, recurrent
+from .parameters import GROUPS, OVER_TIME, Block, blocks, read_group, recurrent
 from .pick import check_direction
 from .scales import Norm, Scale, check_scale, extent, given_norm, hint
 from .selection import EVERY, Selection
@@ -32,7 +32,7 @@ class Heatmap(View):
     """See `heatmap`."""
 
     kind = "heatmap"
-    follows = ("gate", "direction")
+    follows: tuple[str, ...] = ("gate", "direction")
 
     def __init__(
         self,
@@ -49,13 +49,21 @@ class Heatmap(View):
         **options: Any,
     ) -> None:
         self._direction, self._gate = check_direction(rec, direction), check_gate(rec, gate)
-        group = read_group(rec, what)
+        group = read_group(rec, what, (*GROUPS, OVER_TIME))
         if group is None:
-            raise KeyError(f"heatmap shows gradients[name] or weights[name], not {what!r}")
+            raise KeyError(
+                f"heatmap shows gradients[name], weights[name] or contributions[name], not {what!r}"
+            )
         self._group, self._names = group[0], both_directions(rec, group[1] or recurrent(rec))
+        if self._over_time:
+            self.follows = ("direction",)
         self._kind = check_scale(scale)
         self._rows, self._norm, self._colours = check_rows(rows), given_norm(norm), colours(scheme)
         super().__init__(rec, selection, **options)
+
+    @property
+    def _over_time(self) -> bool:
+        return self._group == OVER_TIME
 
     def _all(self) -> list[Block]:
         found = [block for name in self._names for block in blocks(self.rec, self._group, name)]
@@ -99,8 +107,11 @@ class Heatmap(View):
         }
         if count > 1:
             layers["captions"] = captions(made, grid, [b.place for b in shown], False)
-        x_ticks = [(float(at), str(at)) for at in place_ticks(across, 6)]
-        y_ticks = [(float(at), str(at)) for at in place_ticks(down, 5 if rows == 1 else 2)]
+        first = int(self._over_time)  # entries count from 0, steps from 1
+        x_ticks = [(float(at), str(at + first)) for at in place_ticks(across, 6)]
+        y_ticks = [(float(at), str(at + first)) for at in place_ticks(down, 5 if rows == 1 else 2)]
+        x_label = "source step k" if self._over_time else "column"
+        y_label = "row of the gate" if shown[0].gate else "row"
         return Drawing(
             layers,
             self._heading(maps),
@@ -108,15 +119,15 @@ class Heatmap(View):
             grid.up,
             ticks_across(grid, x_ticks),
             rows_down(grid, y_ticks),
-            keyed("column", self._scale),
-            "row of the gate" if shown[0].gate else "row",
+            x_label if self.beside else keyed(x_label, self._scale),
+            "loss step t" if self._over_time else y_label,
             height,
         )
 
     def _heading(self, maps: Array) -> Title:
         name = self._shown[0].name
         both = ", both directions" if len({block.direction for block in self._shown}) > 1 else ""
-        what = "gradient of " if self._group == "gradients" else ""
+        what = {"gradients": "gradient of ", OVER_TIME: "‖C[t, k]‖ of "}.get(self._group, "")
         gates = list(dict.fromkeys(block.gate for block in self._shown if block.gate))
         gate = f", gate {gates[0]}" if len(gates) == 1 else ", by gate" if gates else ""
         return Title(f"{what}{name}{both}{gate}", of_layer(self.rec), not_finite(maps))
@@ -133,6 +144,10 @@ class Heatmap(View):
             return ""
         panel, column, share = found
         block, row = self._shown[panel], int((1 - share) * self._grid.height)
+        if self._over_time:
+            norm = three_digits(float(block.values[row, column]))
+            steps = f"t = {row + 1}, k = {column + 1} (loss step {row}, source step {column})"
+            return f"{block.caption}: {steps}: {norm}"
         return f"{block.caption}[{row}, {column}]: {three_digits(float(block.values[row, column]))}"
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Group:
-    """Numbers counted in one panel."""
+    """Numbers counted in one panel, float64: ends can be beyond what float32 holds."""
 
     caption: str
     numbers: Array
@@ -85,10 +85,13 @@ class Histogram(View):
         if self._choice is None:
             assert self._group is not None
             parts = [b for name in self._names for b in blocks(self.rec, self._group[0], name)]
-            return [Group(b.caption, b.values.ravel(), b.name, b.gate, b.direction) for b in parts]
+            return [
+                Group(b.caption, b.values.ravel().astype(float), b.name, b.gate, b.direction)
+                for b in parts
+            ]
         alone = self._choice.alone(self.selection)
         self._picked = picked = self._choice.picked(self.selection, alone)
-        numbers = picked.numbers()
+        numbers = picked.numbers().astype(float)
         return [Group(name, numbers[:, i].ravel()) for i, name in enumerate(picked.directions)]
 
     def _groups(self) -> list[Group]:
@@ -110,7 +113,8 @@ class Histogram(View):
     def _extent(self) -> Norm:
         if self._norm:
             return self._norm
-        return extent(np.concatenate([group.numbers for group in self._all()]))
+        numbers = np.concatenate([group.numbers for group in self._all()])
+        return extent(numbers) if self._choice is None else self._choice.ends(numbers)
 
     def _draw(self, scales: type[Scales]) -> Drawing:
         self._shown = shown = self._groups()

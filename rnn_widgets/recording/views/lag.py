@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rnn_widgets.recording.layer import Array
+from rnn_widgets.recording.rates import half_life, logs, rate_of, told
 
 from .curves import alarms, curves, with_zeros_apart
 from .drawing import PALE, Drawing, Scales, Title
@@ -45,14 +46,18 @@ class Lag(View):
     ) -> None:
         self._what = recurrent(rec) if what is None else what
         self._norm = _positive(norm, "log")
-        self._norms = by_lag(np.asarray(rec.contributions(self._what), float))
+        self._idle = idle_step(rec, self._what)
+        self._norms = by_lag(np.asarray(rec.contributions(self._what), float), self._idle)
         self.rate = rate_of(self._norms)
         super().__init__(rec, selection, **options)
 
     @property
     def half_life(self) -> float:
-        """Steps in which the norm falls to half, on the fitted line; ∞ if it does not fall."""
-        return math.log(0.5) / math.log(self.rate) if 0 < self.rate < 1 else math.inf
+        """Steps in which the norm falls to half, on the fitted line.
+
+        ∞ if it does not fall, NaN where there is nothing to fit.
+        """
+        return half_life(self.rate)
 
     def _extent(self) -> Norm:
         return self._norm or decades(self._norms)
@@ -84,9 +89,10 @@ class Lag(View):
         )
 
     def _fitted(self) -> Array:
-        lags, logs = _logs(self._norms)
-        start = math.exp(float((logs - lags * math.log(self.rate)).mean()))
+        lags, sizes = logs(self._norms)
+        start = math.exp(float((sizes - lags * math.log(self.rate)).mean()))
         fitted: Array = start * self.rate ** np.arange(len(self._norms), dtype=float)
+        fitted[lags[-1] + 1 :] = np.nan
         low, high = self.norm()
         return np.where((fitted >= low) & (fitted <= high), fitted, np.nan)
 
@@ -94,16 +100,17 @@ class Lag(View):
         return sentences(
             "The mean norm of what the loss at t adds through the parameter's use at k, over the "
             "steps t with a loss; summed over the batch first.",
+            ""
+            if self._idle is None
+            else f"Step {self._idle}, which begins with a state of zero, is left out as a source.",
             "" if self._norms.any() else "All of these numbers are zero.",
         )
 
     def _legend(self) -> Legend:
         if not math.isfinite(self.rate):
             return []
-        life = "does not fall"
-        if self.rate < 1:
-            life = f"half-life {three_digits(self.half_life)} steps"
-        return [("dashed", PALE, f"fitted: × {three_digits(self.rate)} each step, {life}")]
+        fitted = f"fitted: × {three_digits(self.rate)} each step, {told(self.rate)}"
+        return [("dashed", PALE, fitted)]
 
     def _read(self, x: float, y: float) -> str:
         found = self._grid.locate(x, y)
@@ -112,11 +119,20 @@ class Lag(View):
         return f"lag {found[1]}: {three_digits(float(self._norms[found[1]]))}"
 
 
-def by_lag(norms: Array) -> Array:
+def idle_step(rec: Recording, name: str) -> int | None:
+    """The first step to run if a recurrent weight meets a state of zero there; else None."""
+    role, end = rec._parameter(name).sources[0].split("_l", 1)
+    if role != "weight_hh" or rec.steps < 2:
+        return None
+    step = rec.steps - 1 if end.endswith("_reverse") or rec._spec.go_backwards else 0
+    return None if rec._arrays[f"h_before_l{end}"][step].any() else step
+
+
+def by_lag(norms: Array, idle: int | None = None) -> Array:
     """Mean over loss steps of norms (T, T) [loss step, source step] for each lag |t − k|.
 
     Loss steps without any contribution are left out: where only the last output has a loss, the
-    mean is that of its own row.
+    mean is that of its own row. So is the source step ``idle``, and the lag that it alone has.
     """
     steps = len(norms)
     has_loss = ~(norms == 0).all(1)
@@ -129,27 +145,11 @@ def by_lag(norms: Array) -> Array:
         counted &= np.tri(steps, dtype=bool)
     elif earlier:
         counted &= np.tri(steps, dtype=bool).T
+    if idle is not None:
+        counted[:, idle] = False
     return np.array(
         [
             norms[counted & (apart == lag)].mean() if (counted & (apart == lag)).any() else 0.0
-            for lag in range(steps)
+            for lag in range(steps if idle is None else steps - 1)
         ]
     )
-
-
-def _logs(norms: Array) -> tuple[Array, Array]:
-    lags = np.flatnonzero(np.isfinite(norms) & (norms > 0))
-    return lags, np.log(norms[lags])
-
-
-def rate_of(norms: Array) -> float:
-    """The factor of each further step of lag, by least squares on a log axis; NaN if unknown.
-
-    >>> round(rate_of(0.5 ** np.arange(6)), 12)
-    0.5
-    """
-    lags, logs = _logs(norms)
-    if len(lags) < 2:
-        return math.nan
-    apart = lags - lags.mean()
-    return math.exp(float(apart @ (logs - logs.mean()) / (apart @ apart)))

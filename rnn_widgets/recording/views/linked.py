@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from rnn_widgets.recording.recording import Recording
@@ -33,6 +33,10 @@ class Linked:
         if self._selection is None or self._selection.comm is None:
             self._selection = of_recording(self._recording)
         return self._selection
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the selection: no widget can be copied or pickled, and a copy makes its own."""
+        return {name: held for name, held in self.__dict__.items() if name != "_selection"}
 
     @property
     def _recording(self) -> Recording:

@@ -79,6 +79,7 @@ def keyed(label: str, scale: Scale) -> str:
 def ramp(scale: Scale, pair: tuple[str, str]) -> Legend:
     """What colours mean."""
     low, high = (three_digits(end) for end in (scale.low, scale.high))
-    gradient = f"linear-gradient(to right, {pair[0]}, transparent, {pair[1]})"
+    shown = [*[pair[0]] * (scale.low < 0), "transparent", *[pair[1]] * (scale.high > 0)]
+    gradient = f"linear-gradient(to right, {', '.join(shown)})"
     log = "; symmetric log: half as deep is a thousandth" if scale.kind == "symlog" else ""
     return [("ramp", gradient, f"{low} to {high}, zero is blank{log}")]

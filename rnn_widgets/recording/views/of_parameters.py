@@ -154,8 +154,9 @@ class ParameterViews(Linked):
         Parameters
         ----------
         what : str
-            Such as "gradients[weight_ih_l0]" or "weights[weight_hh_l0]"; "gradients" and
-            "weights" alone mean the recurrent kernel of the top layer.
+            Such as "gradients[weight_ih_l0]", "weights[weight_hh_l0]" or, for the norms of C[t, k]
+            over time, "contributions[weight_hh_l0]"; "gradients", "weights" and "contributions"
+            alone mean the recurrent kernel of the top layer.
         gate : str, optional
             One gate, or "all". Otherwise the selection decides.
         direction, rows, norm, scale, scheme, controls, selection, **options

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rnn_widgets.recording.recording import Recording
 
 GROUPS = ("gradients", "weights")
+OVER_TIME = "contributions"  # (T, T) norms for each parameter
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ def blocks(rec: Recording, group: str, name: str) -> list[Block]:
     KeyError
         If there is no such parameter.
     """
-    values = np.asarray(getattr(rec, group)[name])
     parameter = rec._parameters[name]
     source = parameter.sources[0]
     direction = ""
     if rec.directions == 2:
         direction = "reverse" if source.endswith("_reverse") else "forward"
+    if group == OVER_TIME:
+        return [Block(name, "", direction, rec.contributions(name))]
+    values = np.asarray(getattr(rec, group)[name])
     gates = list(rec.gates)
     if source.startswith("weight_hr") or len(gates) == 1:
         return [Block(name, "", direction, np.atleast_2d(values))]
@@ -89,7 +92,9 @@ def blocks(rec: Recording, group: str, name: str) -> list[Block]:
     ]
 
 
-def read_group(rec: Recording, what: str) -> tuple[str, str | None] | None:
+def read_group(
+    rec: Recording, what: str, groups: tuple[str, ...] = GROUPS
+) -> tuple[str, str | None] | None:
     """Read "gradients", "weights" or such as "gradients[weight_hh_l0]"; None for another name.
 
     Raises
@@ -98,7 +103,7 @@ def read_group(rec: Recording, what: str) -> tuple[str, str | None] | None:
         If the parameter does not exist.
     """
     group, _, rest = what.partition("[")
-    if group not in GROUPS:
+    if group not in groups:
         return None
     if not rest:
         return group, None

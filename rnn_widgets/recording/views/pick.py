@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -11,6 +12,8 @@ import numpy as np
 
 from rnn_widgets.core.names import unknown
 from rnn_widgets.recording.layer import Array
+
+from .scales import Norm, extent
 
 if TYPE_CHECKING:
     from rnn_widgets.recording.recording import Recording
@@ -189,6 +192,11 @@ class Choice:
             label,
             "input" if of_input else "channel",
         )
+
+    def ends(self, numbers: Array) -> Norm:
+        """The ends of the norm called "auto": 0 and 1 of a gate's values, which are shares."""
+        gate = re.search(r"(^|\.)gates\.[ifozr]\.values$", self.what)
+        return (0.0, 1.0) if gate else extent(numbers)
 
     def fixed(self, overlaid: bool = False) -> set[str]:
         """Traits of the selection that have no effect.

@@ -166,12 +166,10 @@ class Selection(ipywidgets.Widget):
             text = change.new.strip()
             try:
                 self.channels = None if text in ("", EVERY) else text
-            except traitlets.TraitError as error:
-                show()
+            except traitlets.TraitError as error:  # what was typed stays, to be put right
                 told.value = f"<small>{escape(str(error))}</small>"
             else:
-                if change.new:
-                    told.value = ""
+                told.value = ""
 
         field.observe(typed, "value")
         self.observe(show, "channels")

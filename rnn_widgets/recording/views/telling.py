@@ -41,6 +41,7 @@ def sentences(*parts: str) -> str:
 
 def about(rec: Recording, numbers: Array, scale: Scale) -> list[str]:
     """What must be said of numbers: all zero, beyond the scale, of samples that end early."""
+    numbers = np.asarray(numbers, float)  # ends can be beyond what float32 holds
     beyond = int(((numbers < scale.low) | (numbers > scale.high)).sum(where=np.isfinite(numbers)))
     if scale.kind == "log":
         beyond = int((numbers > scale.high).sum(where=np.isfinite(numbers)))

@@ -163,6 +163,11 @@ class View(VBox):
         ends = [peer._extent() for peer in self.peers]
         return min(low for low, _ in ends), max(high for _, high in ends)
 
+    @property
+    def beside(self) -> bool:
+        """Whether it stands beside others, whose legends say what colours mean in little room."""
+        return len(self.peers) > 1
+
     def _extent(self) -> Norm:
         """The ends that this view's numbers ask for."""
         raise NotImplementedError
@@ -218,7 +223,7 @@ class View(VBox):
             self.foot.note = self._note() if len(self.peers) == 1 else ""
             self.foot.legend = self._all_legend(drawing.title)
         self._parts = [*drawing.layers.values(), *axes, *some.values()]
-        _close(before)
+        close_all(before)
 
     def entitle(self, title: Title) -> None:
         """Write the title, or the user's own with what is not finite."""
@@ -254,7 +259,7 @@ class View(VBox):
         """Close it with all that it has made; the selection stays with the recording."""
         if self.comm is not None and self.follows:
             self.selection.unobserve(self._moved, list(self.follows))
-        _close([*self._parts, *self._kept])
+        close_all([*self._parts, *self._kept])
         super().close()
 
 
@@ -264,7 +269,8 @@ def controls_row(controls: Iterable[Widget]) -> HBox:
     return row.add_class("rw-controls")
 
 
-def _close(widgets: Iterable[Widget]) -> None:
+def close_all(widgets: Iterable[Widget]) -> None:
+    """Close widgets, and the images of marks among them."""
     for widget in widgets:
         image = getattr(widget, "image", None)
         if image is not None:

@@ -1,0 +1,178 @@
+"""Whether gradients vanish, and what a summary gives to notice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import rnn_widgets as rw
+
+from .samples import changed, recorded
+
+
+def linear(weight: float, dtype: torch.dtype = torch.float64) -> nn.RNN:
+    """A layer of one unit that multiplies its state by a number."""
+    layer = nn.RNN(1, 1, nonlinearity="relu", bias=False, batch_first=True).to(dtype)
+    with torch.no_grad():
+        layer.weight_ih_l0.fill_(1)
+        layer.weight_hh_l0.fill_(weight)
+    return layer
+
+
+def last(out: Any) -> torch.Tensor:
+    return out[0][:, -1].sum()
+
+
+def test_a_summary_says_how_fast_the_gradient_falls() -> None:
+    x = torch.ones(1, 9, 1, dtype=torch.float64)
+    text = rw.record(linear(0.5), x, last).summary()
+    row = next(line for line in text.splitlines() if line.startswith("total "))
+    assert row.split("  ")[-1].strip() == "× 0.5, half-life 1 step"
+    assert "1 at step 8" in row
+    assert f"{0.5**8:.3g} at step 0" in row
+    assert "direct adjoint enters" not in text
+    grows = rw.record(linear(2.0), x, last).summary()
+    assert "× 2, grows: doubles every 1 step" in grows
+    everywhere = rw.record(linear(0.5), x, lambda out: out[0].sum()).summary()
+    assert "a direct adjoint enters at 9 of 9 steps" in everywhere
+
+
+def test_each_direction_goes_back_the_way_it_ran() -> None:
+    rec = recorded(bidirectional=True, loss=last)
+    lines = [" ".join(line.split()) for line in rec.summary().splitlines()]
+    rows = [line for line in lines if line.startswith("total, ")]
+    norms = np.linalg.norm(rec.total.reshape(3, 6, 2, 4), axis=(0, 3))
+    assert f"{norms[5, 0]:.3g} at step 5 {norms[0, 0]:.3g} at step 0" in rows[0]
+    assert f"{norms[5, 1]:.3g} at step 5 {norms[5, 1]:.3g} at step 5" in rows[1]
+
+
+def test_sequences_of_several_lengths_count_from_their_own_ends() -> None:
+    torch.manual_seed(0)
+    layer = linear(0.5)
+    x = torch.ones(2, 6, 1, dtype=torch.float64)
+    packed = nn.utils.rnn.pack_padded_sequence(x, [6, 4], batch_first=True)
+    text = rw.record(layer, packed, lambda out: out[1].sum()).summary()
+    assert f"{2**0.5:.3g} at each last step to run" in text
+    assert f"{2**0.5 / 8:.3g} at 3 steps before" in text
+    assert "× 0.5, half-life 1 step" in text
+
+
+def test_gates_are_told_by_their_mean_and_ends() -> None:
+    layer = nn.LSTM(1, 2, batch_first=True).double()
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+        layer.bias_ih_l0[:] = torch.tensor([-9.0, 0, 9, 9, 0, 0, 0, 0])
+    text = rw.record(layer, torch.ones(1, 5, 1, dtype=torch.float64), last).summary()
+    assert "input gate   0.25  0 %        50 %" in text
+    assert "forget gate  1.00  100 %      0 %" in text
+    assert "output gate  0.50  0 %        0 %" in text
+    assert "gate " not in rw.record(linear(0.5), torch.ones(1, 5, 1).double(), last).summary()
+
+
+class Loop(nn.Module):
+    """Calls a cell at every step, with or without the state of the one before."""
+
+    def __init__(self, forgets: tuple[int, ...]) -> None:
+        super().__init__()
+        self.cell, self.forgets = nn.GRUCell(2, 3), forgets
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h, made = None, []
+        for t in range(x.shape[1]):
+            h = self.cell(x[:, t], None if t in self.forgets else h)
+            made.append(h)
+        return torch.stack(made).sum()
+
+
+def test_a_state_that_is_not_handed_on_is_told() -> None:
+    x = torch.ones(2, 4, 2)
+    texts = [rw.record(Loop(f), x, lambda out: out).summary() for f in ((), (2,), (1, 2, 3))]
+    assert "to notice" not in texts[0]
+    assert "the state was cut before step 2: no gradient passes there" in texts[1]
+    assert "no call of the layer was given the state of the one before" in texts[2]
+    assert "weight_hh: exactly zero: every step that a gradient reaches begins" in texts[2]
+
+
+def test_a_gradient_of_zero_is_told_with_its_reason_where_that_is_certain() -> None:
+    both = recorded(num_layers=2, bidirectional=True, loss=last).summary()
+    assert (
+        "weight_hh_l1_reverse: exactly zero: the loss uses the reverse direction only at its "
+        "first processed step" in both
+    )
+    assert both.count("exactly zero") == 1
+    dead = rw.record(linear(0.5), torch.zeros(1, 4, 1).double(), lambda out: out[0].sum())
+    assert "the gradient of every parameter is exactly zero" in dead.summary()
+    assert "exactly zero" not in recorded().summary()
+
+
+def test_underflow_is_told_with_its_steps() -> None:
+    x = torch.ones(1, 30, 1)
+    text = rw.record(linear(0.01, torch.float32), x, last).summary()
+    assert "the total is exactly 0 at steps 0–6: smaller than float32 holds (underflow)" in text
+    in_double = rw.record(linear(0.01), x.double(), last).summary()
+    assert "underflow" not in in_double
+    switched_off = rw.record(linear(0.0), x.double(), last).summary()
+    assert "is exactly 0 at steps 0–28 in float64" in switched_off
+    assert "underflow" not in switched_off
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_model_of_half_precision_is_told(dtype: torch.dtype) -> None:
+    try:
+        rec = rw.record(nn.GRU(2, 3).to(dtype), torch.ones(4, 1, 2, dtype=dtype), lambda o: last(o))
+    except RuntimeError as error:  # float16 on a CPU of older torch
+        pytest.skip(str(error))
+    name = str(dtype).removeprefix("torch.")
+    assert f"{name} model, recorded in float32: what {name} cannot hold is not lost here" in (
+        rec.summary()
+    )
+    assert (
+        "recorded in float32:" not in rw.record(nn.GRU(2, 3), torch.ones(4, 1, 2), last).summary()
+    )
+
+
+def test_the_first_line_says_where_nan_begins() -> None:
+    rec = recorded(num_layers=2)
+    assert "begins" not in rec.summary()
+    for name, place, value, expected in (
+        (
+            "direct_l1",
+            (5, 1),
+            np.nan,
+            "NaN begins in the direct adjoint of layer 1, sample 1, step 5",
+        ),
+        ("c_l1", (3, 2), np.inf, "Infinity begins in the state c of layer 1, sample 2, step 3"),
+        ("gates_l0", (4, 0), np.nan, "NaN begins in the gates of layer 0, sample 0, step 4"),
+        ("weights.weight_hh_l1", (0,), np.nan, "NaN begins in the parameter weight_hh_l1"),
+        ("x", (4, 2), np.nan, "NaN begins in the input x, sample 2, step 4"),
+    ):
+        rec = changed(rec, name, (*place, 0), value)
+        assert rec.summary().splitlines()[0] == expected
+
+
+def test_lag_leaves_out_the_step_that_begins_with_a_state_of_zero() -> None:
+    x = torch.ones(1, 9, 1, dtype=torch.float64)
+    view = rw.record(linear(0.5), x, last).lag()
+    assert len(view._norms) == 8
+    assert (view._norms > 0).all()
+    assert "Step 0, which begins with a state of zero, is left out" in view.foot.note
+    given = rw.record(linear(0.5), (x, torch.ones(1, 1, 1).double()), last).lag()
+    assert len(given._norms) == 9
+    assert "left out" not in given.foot.note
+    back = recorded(nn.RNN, bidirectional=True).lag(what="weight_hh_l0_reverse")
+    assert "Step 5, which begins" in back.foot.note
+
+
+def test_lag_draws_no_fit_where_there_is_nothing() -> None:
+    x = torch.ones(1, 40, 1)
+    view = rw.record(linear(0.01, torch.float32), x, last).lag(what="weight_ih_l0")
+    reached = np.flatnonzero(view._norms)[-1]
+    assert reached < 39
+    assert np.isnan(view._fitted()[reached + 1 :]).all()
+    nothing = rw.record(linear(0.5), x.double(), lambda out: 0 * out[0].sum()).lag()
+    assert np.isnan(nothing.half_life)
