@@ -86,9 +86,14 @@ function differing(name: string, value: unknown) {
   return function (this: Element, ...datum: unknown[]): void {
     const now = typeof value === "function" ? value.apply(this, datum) : value;
     if (now == null) this.removeAttribute(name);
-    else if (this.getAttribute(name) !== String(now)) this.setAttribute(name, String(now));
+    else if (this.getAttribute(name) !== String(now) && !(name === "transform" && far(now))) {
+      this.setAttribute(name, String(now));
+    }
   };
 }
+
+/** Whether it is farther off than SVG can say: an old tick on a new scale, about to go. */
+const far = (transform: unknown) => /\de\+(3[89]|[4-9]\d|\d{3})/.test(String(transform));
 
 /** A selection that takes what a transition takes, and is at its end. */
 function finished(selection: Selection): Selection {

@@ -9,6 +9,8 @@ export type Transform =
   | "floored"
   | "floored_first"
   | "floored_last"
+  | "finite_each"
+  | "finite_all"
   | "limit"
   | "minus_limit"
   | "stack_bottom"
@@ -42,6 +44,10 @@ export function transformed(tensor: Tensor, transform: Transform): Tensor {
       const start = transform === "floored_first" ? 0 : rows.length - columns;
       return { data: rows.slice(start, start + columns), shape: [columns] };
     }
+    case "finite_each":
+      return { data: data.map((x) => +Number.isFinite(x)), shape: shape.length ? shape : [1] };
+    case "finite_all":
+      return list([+data.every(Number.isFinite)]);
     case "limit":
       return scalar(limit(data));
     case "minus_limit":

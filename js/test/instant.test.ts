@@ -53,6 +53,19 @@ const move = ({ d3el }: ReturnType<typeof drawn>) =>
     .attr("height", 3);
 
 describe("Instant", () => {
+  it("does not move a thing farther than SVG can say", async () => {
+    const instant = new Instant();
+    const { d3el, widget } = drawn(0);
+    await instant.learn(widget);
+    instant.draw(() => {
+      d3el.attr("transform", "translate(0,3)");
+      d3el.attr("transform", "translate(0,-1.28e+302)");
+    });
+    expect(d3el.attributes["transform"]).toBe("translate(0,3)");
+    instant.draw(() => void d3el.attr("transform", "translate(0,-1.5e+21)"));
+    expect(d3el.attributes["transform"]).toBe("translate(0,-1.5e+21)");
+  });
+
   it("draws what a lab writes before the write returns, and only that", async () => {
     const instant = new Instant();
     const mark = drawn(0);

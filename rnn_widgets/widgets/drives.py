@@ -37,7 +37,8 @@ class Drive:
     colours, negative and positive in turn. Of a logarithmic axis, ``decade_below`` and
     ``decade_above`` are the ends, ``decades`` the powers of ten to label, after the lower end if a
     number is 0; ``floored`` takes absolute values, with 0 at the lower end and what is not finite
-    at the upper one, ``floored_first`` and ``floored_last`` one row of that.
+    at the upper one, ``floored_first`` and ``floored_last`` one row of that. ``finite_each`` and
+    ``finite_all`` are opacities: 0 for what is not finite, or for all if one is not.
 
     ``text`` is what a trait of text says, "{}" standing for the number. With a ``name`` it is a
     title, which says by that name when there are no numbers to look at.

@@ -289,6 +289,10 @@ def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
     for mark, row in ((bound, "last"), (line, "first"), (dots, "first")):
         lab.drive(mark, "x", "lags")
         lab.drive(mark, "y", both, f"floored_{row}")
+    # What has overflowed has no place: no line that would look like memory that lasts.
+    lab.drive(dots, "opacities", quantity, "finite_each")
+    lab.drive(line, "opacities", quantity, "finite_all")
+    lab.drive(bound, "opacities", both, "finite_all")
     # Without a scale for it, it turns nothing: it holds the number itself for the tooltip.
     lab.drive(dots, "rotation", quantity)
     axes = [

@@ -14,6 +14,8 @@ TRANSFORMS = (
     "floored",
     "floored_first",
     "floored_last",
+    "finite_each",
+    "finite_all",
     "limit",
     "minus_limit",
     "stack_bottom",
@@ -48,6 +50,10 @@ def transformed(numbers: Array, transform: str) -> Array:
         case "floored_first" | "floored_last":
             rows = transformed(np.atleast_2d(numbers), "floored")
             return rows[0 if transform == "floored_first" else -1]
+        case "finite_each":
+            return np.isfinite(np.atleast_1d(numbers)).astype(float)
+        case "finite_all":
+            return np.array([float(np.isfinite(numbers).all())])
         case "limit" | "minus_limit":
             finite = np.abs(numbers[np.isfinite(numbers)])
             limit = _rounded_up(float(finite.max(initial=0.0))) or 1.0

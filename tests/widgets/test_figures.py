@@ -259,6 +259,19 @@ def test_ticks_are_written_as_a_person_would():
     assert {key: lags.axes[1].tick_labels[key] for key in decades} == decades
 
 
+def test_lags_that_overflow_are_not_drawn_as_memory_that_lasts():
+    lab = rw.Lab(rw.rnn(2, 3, 6, nonlinearity="identity"))
+    line, dots, bound = lab.lag_plot("weight_ih_l0[0,0]").marks
+    assert (list(line.opacities), list(bound.opacities)) == ([1], [1])
+    weight = np.array(lab.net.values["weight_hh_l0"])
+    weight[0, 0] = weight[1, 1] = 1e80
+    lab.set(weight_hh_l0=weight)
+    finite = np.isfinite(lab.net.contributions().by_lag("weight_ih_l0")[:, 0, 0])
+    assert 0 < finite.sum() < 6
+    np.testing.assert_array_equal(dots.opacities, finite)
+    assert (list(line.opacities), list(bound.opacities)) == ([0], [0])
+
+
 def test_what_adds_nothing_stands_on_a_line_of_its_own():
     lab = rw.Lab(rw.rnn(2, 3, 4))
     figure = lab.lag_plot(ENTRY)
