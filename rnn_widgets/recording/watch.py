@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -43,6 +44,16 @@ class Watch:
     def __enter__(self) -> Self:
         if self._begun is not None:
             raise RuntimeError("this watch has been used: make another with rw.watch")
+        self._watcher.start()
+        self._begun = time.perf_counter()
+        try:
+            self._announce()
+        except BaseException:
+            self._watcher.stop(hand_over=False)
+            raise
+        return self
+
+    def _announce(self) -> None:
         if self._progress:
             from tqdm.auto import tqdm
 
@@ -51,9 +62,6 @@ class Watch:
             from IPython.display import display
 
             display(self.view())  # type: ignore[no-untyped-call]
-        self._begun = time.perf_counter()
-        self._watcher.start()
-        return self
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         try:
@@ -64,6 +72,8 @@ class Watch:
                 self._bar.close()
             if self._view is not None:
                 self._view.follow()
+        if kind is None and not self._passes:
+            warnings.warn(f"nothing was recorded: {self._watcher.nothing}", stacklevel=2)
 
     def _counted(self) -> None:
         if self._bar is not None:
@@ -158,7 +168,8 @@ def watch(
     """Watch a recurrent layer during training: a context for one's own loop.
 
     Every tenth time that the model is called in training mode, the layer's pass and its way back
-    are recorded; nothing in the loop has to change.
+    are recorded; nothing in the loop has to change. Of several passes before one way back only the
+    last can be recorded. Where none was, a warning says why.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import gc
 from pathlib import Path
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -356,3 +357,30 @@ def test_a_layer_that_is_the_model_is_watched_and_copied() -> None:
         copied(x)[0].sum().backward()
     assert (again.total == w.total).all()
     assert "forward" not in layer.__dict__
+
+
+@pytest.mark.parametrize(
+    ("loop", "said"),
+    [
+        (lambda net, x: net.eval()(x).sum().backward(), "in eval mode or without gradients only"),
+        (lambda net, x: net(x), "no backward pass has come to the layer 'rnn'"),
+        (lambda net, x: net.out(net.rnn(x)[0]).sum().backward(), "the model itself was not called"),
+    ],
+)
+def test_a_watch_that_recorded_nothing_says_why(loop: Any, said: str) -> None:
+    net = model()
+    with pytest.warns(UserWarning, match=said), watch(net, progress=False, show=False):
+        loop(net, batches(1)[0])
+
+
+def test_a_figure_that_cannot_be_shown_leaves_the_model_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError("no display")
+
+    monkeypatch.setattr("IPython.display.display", broken)
+    net = model()
+    with pytest.raises(OSError, match="no display"), watch(net, progress=False):
+        pass
+    assert "forward" not in net.rnn.__dict__

@@ -80,6 +80,7 @@ class Watcher:
         self._in_place = InPlace(self._module, self._attribute, self._forward)
         self._stand_in: Standing | None = None
         self._next = 0
+        self._idle = False  # whether there was a call that was not for training
         self._hooks: list[Any] = []
         self._before_this = 0.0
 
@@ -88,6 +89,18 @@ class Watcher:
         """How long the recorded passes of the layer have taken so far."""
         calls = self._recorded[1].calls if self._recorded else []
         return sum((call.seconds for call in calls), self._before_this)
+
+    @property
+    def nothing(self) -> str:
+        """Why nothing may have been recorded."""
+        if self._next:
+            return f"no backward pass has come to {self._whose}"
+        if self._idle:
+            return (
+                "the model was called in eval mode or without gradients only: call model.train() "
+                "before the loop"
+            )
+        return "the model itself was not called, by which a pass is known"
 
     def start(self) -> None:
         """Watch from now on.
@@ -115,6 +128,7 @@ class Watcher:
 
     def _begins(self, _: nn.Module, __: Any, options: dict[str, Any]) -> None:
         if not (self._trains(options) and torch.is_grad_enabled()):
+            self._idle = True
             return
         if self._module.__dict__[self._attribute] is not self._in_place:  # `record` is at work
             return
