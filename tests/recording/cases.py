@@ -255,3 +255,7 @@ def close(one: Any, other: Any, what: str) -> None:
     assert mine.shape == theirs.shape, what
     gap = np.abs(mine - theirs).max(initial=0.0)
     assert gap <= 1e-10 * max(1.0, np.abs(theirs).max(initial=0.0)), f"{what}: {gap}"
+
+
+def bent(y: Tensor) -> Tensor:
+    return torch.sin(3 * y).sum()
