@@ -153,6 +153,18 @@ describe("another structure", () => {
     expect(page.live.selection.value).toBe("weight_ih_l0[0,0]");
   });
 
+  test("comes back with the contribution and the entry that were in focus", () => {
+    page.live.selectCell(1, 0);
+    page.live.select("weight_ih_l0[0,0]");
+    shrink();
+    page.live.select("weight_hh_l0[0,1]");
+    page.live.undo();
+    expect(page.live.cell.value).toEqual({ t: 1, k: 0 });
+    expect(page.live.selection.value).toBe("weight_ih_l0[0,0]");
+    page.live.redo();
+    expect(page.live.selection.value).toBe("weight_hh_l0[0,1]");
+  });
+
   test("only an undo of structure moves the focus", () => {
     page.live.move("weight_hh_l0", 1, 1.5);
     page.live.selectCell(2, 1);
