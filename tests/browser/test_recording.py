@@ -100,7 +100,7 @@ def test_numbers_on_the_page_and_a_step_marked_in_every_figure(open_lab: Opener)
     expect(notebook.page.locator(".rw-foot output").nth(1)).to_contain_text("t = 7 (step 6)")
     notebook.page.keyboard.press("Escape")
     notebook.wait_for(lambda: not marked(maps), "nothing marked")
-    assert notebook.python("rec.selection.step") is None
+    notebook.wait_for(lambda: notebook.python("rec.selection.step") is None, "Python's step too")
     notebook.python("rec.selection.step = 0\n0")
     notebook.wait_for(lambda: len(marked(maps)) == 4, "a step marked by Python")
 
