@@ -72,11 +72,15 @@ export function cellName({ t, k }: { readonly t: number; readonly k: number }): 
 }
 
 /** The power of ten that numbers of one matrix are written by, for as many of them as can be to show
- * three digits in so much room: 0 if all do as they are. */
+ * three digits in so much room: 0 if all do as they are. With a largest number between 0.1 and 1000
+ * two digits are enough, since 0.039 reads better than 0.388 and a power of ten over it. */
 export function commonPower(numbers: Iterable<number>, room: number): number {
   const sizes = [...numbers].filter((x) => Number.isFinite(x) && x !== 0).map(Math.abs);
   if (!sizes.length) return 0;
-  const largest = Math.floor(Math.log10(Math.max(...sizes)));
+  const limit = Math.max(...sizes);
+  const plain = limit >= 0.1 && limit < 1000;
+  if (plain && sizes.every((x) => significant(x, 2).length < room)) return 0;
+  const largest = Math.floor(Math.log10(limit));
   let best = 0;
   let most = -1;
   for (const power of [0, largest, largest - 1, largest - 2, largest - 3, largest - 4]) {
