@@ -4,6 +4,7 @@
 import { h, render } from "preact";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { programFromJson } from "../src/engine";
+import { refold } from "../src/engine/program";
 import { Results } from "../src/engine/quantities";
 import { Contributions } from "../src/views/contributions";
 import { decadesOf, numbersOf, shade } from "../src/views/contributions-numbers";
@@ -162,6 +163,16 @@ describe("on the page", () => {
     await settle();
     const shown = [...el.querySelectorAll("[data-step^=k]:not([data-between])")];
     expect(shown.map((head) => head.textContent)).toEqual("4 8 11 16 20 24 28 32".split(" "));
+  });
+
+  test("rows of steps without a loss are low, and the others as high as there is room", async () => {
+    await open({ network: { ...network(), loss_steps: [2] } });
+    const low = () => [...el.querySelectorAll(".rw-map-low > [role=rowheader]")];
+    expect(low().map((head) => head.textContent)).toEqual(["t=1", "t=2"]);
+    const { program, values } = page.live.network;
+    page.live.adopt({ program: refold(program, { lossSteps: "all" }), values });
+    await settle();
+    expect(low()).toEqual([]);
   });
 
   test("of all entries the norm of sums is called so", async () => {

@@ -20,6 +20,7 @@ const SUM = 68; // and right of them
 const LONG = 16; // from so many steps on, less
 const LONG_LABEL = 42;
 const LONG_SUM = 60;
+const LOW = 14; // the height of a row without a loss
 
 /** How colours follow numbers; "fixed" keeps the limits of the moment it was chosen. */
 type Choice = "automatic" | "fixed" | "log";
@@ -39,7 +40,7 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
   const numbers = drawn ? numbersOf(lab.results, entry, whole) : null;
   const limits = useLimits(numbers, choice, fixed);
   const decades = choice === "log" && numbers ? decadesOf(numbers.cells, limits.limit) : null;
-  const size = sizes(width, T);
+  const size = sizes(width, T, program.lossSteps.length);
   const of = whole === "entry" ? entry : leaf;
   const finite = !numbers || Number.isFinite(numbers.total);
   const chosen = lab.cell.value;
@@ -149,7 +150,11 @@ function Cells({ lab, leaf, size, ...rest }: CellsProps) {
   const wide = w >= (T < 10 ? 30 : 36);
   const { norm } = rest;
   // Of another length it is another table: its elements start empty, as `Grid` expects them.
-  const table = useMemo(() => <Rows key={T} steps={T} {...{ wide, norm }} />, [T, wide, norm]);
+  const { lossSteps } = program;
+  const table = useMemo(
+    () => <Rows key={T} steps={T} {...{ wide, norm, lossSteps }} />,
+    [T, wide, norm, lossSteps],
+  );
   const selected = lab.cell.value;
 
   useLayoutEffect(() => {
@@ -219,11 +224,12 @@ const KEYS: Readonly<Record<string, Move>> = {
   End: (t, _, last) => [t, last],
 };
 
-/** What fits: cells from 9 × 12 to 60 × 30 pixels, numbers where there is room for them. */
-function sizes(width: number, T: number) {
+/** What fits: cells from 9 × 12 to 60 × 30 pixels, numbers where there is room for them. Rows of
+ * steps without a loss, which hold nothing, are low. */
+function sizes(width: number, T: number, losses: number) {
   const beside = T >= LONG ? LONG_LABEL + LONG_SUM : LABEL + SUM;
   const w = Math.min(60, Math.max(9, Math.floor((width - beside) / T)));
-  const h = Math.min(30, Math.max(12, Math.floor(440 / T)));
+  const h = Math.min(30, Math.max(12, Math.floor((440 - LOW * (T - losses)) / losses)));
   const small = w < 52;
   const fits = Math.floor(small ? (w - 8) / 5.9 : (w - 10) / 6.4);
   const room = fits < 5 || h < 14 ? 0 : fits; // four characters would show 2e−5 and not −2e−5
@@ -233,7 +239,13 @@ function sizes(width: number, T: number) {
 }
 
 /** The grid without its numbers, which `Grid` writes. */
-function Rows({ steps, wide, norm }: { steps: number; wide: boolean; norm: boolean }) {
+function Rows(props: {
+  steps: number;
+  wide: boolean;
+  norm: boolean;
+  lossSteps: readonly number[];
+}) {
+  const { steps, wide, norm, lossSteps } = props;
   const all = Array.from({ length: steps }, (_, i) => i);
   const bars = norm ? "‖" : "";
   const normOf = norm ? "norm, over all entries, of the " : "";
@@ -270,7 +282,7 @@ function Rows({ steps, wide, norm }: { steps: number; wide: boolean; norm: boole
         </span>
       </div>
       {all.map((t) => (
-        <div role="row" key={t}>
+        <div role="row" key={t} class={lossSteps.includes(t) ? "" : "rw-map-low"}>
           <span
             role="rowheader"
             data-step={`t,${t}`}
