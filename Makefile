@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 LAB_ARGS ?=
+WORKERS ?= 2
 BUNDLE := rnn_widgets/static/lab.js
 BUNDLE_SOURCES := $(shell find js/src rnn_widgets -path rnn_widgets/static -prune -o \
 	\( -path 'js/src/*' -o -name '*.json' \) -type f -print)
@@ -34,7 +35,7 @@ check: setup
 
 unit: setup
 	cd js && npm test
-	pytest tests --ignore tests/browser \
+	pytest tests -n $(WORKERS) --ignore tests/browser \
 		--ignore tests/benchmarks/test_browser.py --ignore tests/benchmarks/test_explorer.py \
 		--ignore tests/benchmarks/test_views.py
 
@@ -42,7 +43,7 @@ notebooks: setup
 	pytest --nbval notebooks
 
 browser: setup chromium
-	pytest tests/browser
+	pytest tests/browser -n $(WORKERS)
 
 # Run the tutorials and keep their outputs, which nbval then compares.
 outputs: setup

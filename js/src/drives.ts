@@ -5,6 +5,7 @@ import { Instant } from "./instant";
 import type { LiveLab } from "./live";
 import type { Manager, WidgetModel } from "./models";
 import { type Said, said, sameTensor, type TraitKind, traitValue, transformed } from "./transforms";
+import { HIDDEN } from "./veil";
 
 interface Drive extends Said {
   readonly widget: WidgetModel;
@@ -15,6 +16,9 @@ interface Drive extends Said {
 
 export class Drives {
   private drives: Drive[] = [];
+  /** The network's revision that is shown. */
+  private drawnAt = -1;
+  private readonly hushed = new Set<WidgetModel>();
   private writing = false;
   private drawAgain = false;
   private readonly instant = new Instant();
@@ -23,6 +27,11 @@ export class Drives {
     const { restored } = lab.model.widget_manager as unknown as Manager;
     lab.model.on("change:_drives", () => this.bind());
     restored?.connect(this.redrawAll);
+    const leave = lab.veil.subscribe(() => {
+      // When the network moves, the lab redraws.
+      if (this.drawnAt === lab.revision.peek()) this.redraw();
+    });
+    lab.signal.addEventListener("abort", leave);
     lab.signal.addEventListener("abort", () => {
       restored?.disconnect(this.redrawAll);
       this.release(this.models);
@@ -81,6 +90,7 @@ export class Drives {
   /** Bring every driven trait up to date. Those of one widget are set at once; a widget one of
    * whose quantities does not exist is hidden if it can be, and text says so. */
   redraw(): void {
+    this.drawnAt = this.lab.revision.peek();
     const states = new Map<WidgetModel, Record<string, unknown>>();
     for (const widget of new Set(this.models)) {
       const drives = this.drives.filter((drive) => drive.widget === widget);
@@ -92,6 +102,11 @@ export class Drives {
         if (drive.kind === "text") this.say(drive, numbers[i], state);
         else this.show(drive, complete ? numbers[i] : null, state);
       });
+      this.hush(
+        widget,
+        drives.some((drive, i) => this.hides(drive, numbers[i])),
+        state,
+      );
       if (Object.keys(state).length) states.set(widget, state);
       void this.instant.learn(widget);
     }
@@ -106,9 +121,26 @@ export class Drives {
   }
 
   private say(drive: Drive, numbers: Tensor | null, state: Record<string, unknown>): void {
-    const text = said(this.focused(drive), numbers, () => this.lab.results.overflow);
+    const { text: form } = this.focused(drive);
+    const hidden = form.includes("{}") && this.hides(drive, numbers);
+    const text = hidden
+      ? form.replaceAll("{}", HIDDEN)
+      : said(this.focused(drive), numbers, () => this.lab.results.overflow);
     if (text !== drive.shown) state[drive.trait] = text;
     drive.shown = text;
+  }
+
+  private hides({ quantity }: Drive, numbers: Tensor | null): boolean {
+    const [name] = quantity.trim().split(/[[\s]/, 1);
+    return numbers?.data.some((x) => this.lab.veil.hides(x, name)) ?? false;
+  }
+
+  /** A mark's tooltips tell its numbers: while one of them is hidden, it has none. */
+  private hush(widget: WidgetModel, hidden: boolean, state: Record<string, unknown>): void {
+    if (hidden && widget.get("enable_hover") === true) {
+      this.hushed.add(widget);
+      state["enable_hover"] = false;
+    } else if (!hidden && this.hushed.delete(widget)) state["enable_hover"] = true;
   }
 
   private show(drive: Drive, numbers: Tensor | null, state: Record<string, unknown>): void {

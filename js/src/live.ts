@@ -12,6 +12,7 @@ import { type Manager, modelOf, type WidgetModel } from "./models";
 import { copied, type Network, readNetwork, writeNetwork } from "./network";
 import { Sliders } from "./sliders";
 import { followUndoKeys } from "./undo-keys";
+import { Veil } from "./veil";
 
 const REST_MS = 60;
 
@@ -27,6 +28,8 @@ export class LiveLab {
   readonly selection = reactive("");
   /** The contribution in focus: loss step t and source step k, counted from 0. */
   readonly cell = reactive<Cell>({ t: 0, k: 0 });
+  /** The leaf that a reader points at in a ledger, "" for none; every graph marks its uses. */
+  readonly pointed = reactive("");
   /** What other frameworks call each leaf, as far as the kernel has said. */
   readonly aliases = reactive<Readonly<Record<string, readonly string[]>>>({});
   readonly origin: Signal<Origin>;
@@ -35,6 +38,8 @@ export class LiveLab {
   readonly history: History;
   readonly kernel: Kernel;
   readonly accounting: Accounting;
+  /** What no view shows, since a reader is about to predict it. */
+  readonly veil = new Veil(this);
   /** The elements that its views are drawn in. */
   readonly places = new Set<Element>();
   network: Network;

@@ -90,7 +90,7 @@ function strokesOf(
     finite: true,
   };
   const { ctx, strokes } = recorder();
-  const lit = { bands: [], whole: false, enters: null, units: () => true };
+  const lit = { bands: [], whole: false, enters: null, pointed: [], units: () => true };
   const scene = makeScene(programFromJson(program), 0, 1160);
   new Painter(ctx, scene, picture, "log", COLORS, lit).paint();
   return strokes;
@@ -109,7 +109,7 @@ function edges(numbers: readonly number[]): Stroke[] {
     finite: true,
   };
   const { ctx, strokes } = recorder();
-  const lit = { bands: [], whole: true, enters: null, units: () => false };
+  const lit = { bands: [], whole: true, enters: null, pointed: [], units: () => false };
   new Painter(
     ctx,
     makeScene(programFromJson(PROGRAM), 0, 900),

@@ -10,12 +10,12 @@ from .backward import within_step
 from .forward import BlockTrace
 from .frozen import frozen
 from .ops import Array
-from .values import whole
+from .products import JacobianProducts
 
 _GRU_WORDS = {"n": "candidate"}
 
 
-class StateJacobians:
+class StateJacobians(JacobianProducts):
     """State Jacobians of one layer and direction, one per step.
 
     ``jacobians[t]`` is J_t = ∂s_t/∂s_{t−1}, shape (S, S) with S = H, or 2H for an LSTM whose state
@@ -44,15 +44,13 @@ class StateJacobians:
     def __len__(self) -> int:
         return self._steps
 
-    def __getitem__(self, t: int) -> Array:
-        return frozen(self._all[self._step(t)])
+    @property
+    def _size(self) -> int:
+        return self._trace.block.sizes["H"] * len(self._states)
 
-    def __repr__(self) -> str:
-        size = self._trace.block.sizes["H"] * len(self._states)
-        return f"StateJacobians of {self._steps} steps, ({size}, {size}) each"
-
-    def _step(self, t: int) -> int:
-        return whole("step", t, self._steps)
+    def _whole(self, t: int) -> Array:
+        found: Array = self._all[t]
+        return found
 
     @cached_property
     def _all(self) -> Array:
@@ -134,52 +132,3 @@ class StateJacobians:
         """
         step = self._step(t)
         return {name: frozen(part[step]) for name, part in self._parts.items()}
-
-    def product(self, t: int, k: int) -> Array:
-        """∂s_t/∂s_k = J_t J_{t−1} … J_{k+1}.
-
-        Parameters
-        ----------
-        t : int
-            Step, 0-based.
-        k : int
-            Earlier step, from −1 (the initial state) to t; in a reverse direction from t to T,
-            where T is the initial state.
-
-        Returns
-        -------
-        array, shape (S, S)
-
-        Examples
-        --------
-        >>> import rnn_widgets as rw
-        >>> net = rw.rnn(1, 2, 3, nonlinearity="identity")
-        >>> net.replace(weight_hh_l0=[[1, 1], [0, 1]]).jacobians().product(2, -1)
-        array([[1., 3.],
-               [0., 1.]])
-        """
-        step = self._step(t)
-        first, last = (step, self._steps) if self._reverse else (-1, step)
-        other = whole("step k", k, last - first + 1, first)
-        between = range(step, other) if self._reverse else range(step, other, -1)
-        result = np.eye(self._all.shape[-1])
-        with np.errstate(all="ignore"):
-            for j in between:
-                result = result @ self._all[j]
-        return frozen(result)
-
-    def singular_values(self, t: int, k: int | None = None) -> Array:
-        """Singular values of J_t, or of ``product(t, k)``, descending; shape (S,).
-
-        Examples
-        --------
-        >>> import rnn_widgets as rw
-        >>> net = rw.rnn(1, 2, 3, nonlinearity="identity")
-        >>> jacobians = net.replace(weight_hh_l0=[[0, 2], [-3, 0]]).jacobians()
-        >>> jacobians.singular_values(0).round(12), jacobians.singular_values(2, 0).round(12)
-        (array([3., 2.]), array([6., 6.]))
-        """
-        matrix = self[t] if k is None else self.product(t, k)
-        if not np.isfinite(matrix).all():
-            raise ValueError(f"∂s_{t}/∂s has overflowed; it has no singular values")
-        return frozen(np.asarray(np.linalg.svd(matrix, compute_uv=False), dtype=np.float64))

@@ -1,8 +1,9 @@
 """What Keras and Flux call a parameter, and how they lay it out.
 
 PyTorch stacks an LSTM's gates i, f, g, o and a GRU's r, z, n as rows; Keras stores the transpose,
-with a GRU's gates z, r, n; Flux stores them as PyTorch does, with one bias, but keeps the candidate
-of a GRU whose reset gate acts before the matrix apart: that one has no names of Flux here.
+calls an LSTM's gates i, f, c, o and has a GRU's in the order z, r, h (`KERAS_GATES`); Flux stores
+them as PyTorch does, with one bias, but keeps the candidate of a GRU whose reset gate acts before
+the matrix apart: that one has no names of Flux here.
 """
 
 from __future__ import annotations
@@ -13,9 +14,14 @@ from rnn_widgets.core.gradients import Alias
 from rnn_widgets.core.program import Program
 
 from .builtin import Builtin, builtin
-from .capture.spec import Parameter
+from .capture.spec import GATES, Parameter
 
-_KERAS_GRU_ORDER = (1, 0, 2)
+# Keras's name of each gate, in Keras's order, to PyTorch's: the candidates have other letters.
+KERAS_GATES: dict[str, dict[str, str]] = {
+    "rnn": {"h": "h"},
+    "gru": {"z": "z", "r": "r", "h": "n"},
+    "lstm": {"i": "i", "f": "f", "c": "g", "o": "o"},
+}
 _FLUX = {"weight_ih": "Wi", "weight_hh": "Wh", "bias_ih": "b"}
 
 
@@ -44,7 +50,10 @@ def keras_parameters(
         PyTorch's two biases Keras keeps one, except for a GRU with ``reset_after``, which stacks
         both as rows.
     """
-    order = _KERAS_GRU_ORDER if kind == "gru" else None
+    gates = GATES[kind.upper()]
+    order: tuple[int, ...] | None = tuple(gates.index(one) for one in KERAS_GATES[kind].values())
+    if order == tuple(range(len(gates))):
+        order = None
     found = [
         Parameter(prefix + "kernel", ("weight_ih" + end,), order, transpose=True),
         Parameter(prefix + "recurrent_kernel", ("weight_hh" + end,), order, transpose=True),

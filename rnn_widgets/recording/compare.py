@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HTML, GridBox, Layout, VBox
 
 from rnn_widgets.core.names import unknown
+from rnn_widgets.stills import Picture, Still
 from rnn_widgets.widgets.sync import close_earlier_runs
 
 from .views import Views
 from .views.selection import Selection
+from .views.stills import of_views
 from .views.view import View, close_all, controls_row
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ MOST_BESIDE = 3  # figures beside one another, unless told
 VIEWS = ("features_0d", "features_1d", "features_2d", "flow", "heatmap", "histogram", "lag")
 
 
-class Comparison(VBox):
+class Comparison(Still, VBox):
     """Views of several recordings, made by `compare`.
 
     Attributes
@@ -36,6 +38,7 @@ class Comparison(VBox):
 
     def __init__(self, views: Mapping[str, View], selection: Selection, columns: int) -> None:
         self.views, self.selection = dict(views), selection
+        self._columns = columns
         for view in views.values():
             view.layout.width, view.layout.min_width = "auto", "0"
         found = (control for view in views.values() for control in view.controls())
@@ -47,6 +50,11 @@ class Comparison(VBox):
         self._kept = [heading, GridBox(list(views.values()), layout=wrap), controls_row(controls)]
         super().__init__(self._kept)
         close_earlier_runs(self)
+
+    def _still(self) -> Picture:
+        views = list(self.views.values())
+        heading = f"{views[0].what}, on one scale. {views[0].told()}"
+        return of_views(views, heading, self._columns)
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(self.views)})"

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from rnn_widgets.core.frozen import frozen
+from rnn_widgets.core.products import JacobianProducts
 from rnn_widgets.core.values import whole
 from rnn_widgets.interop.capture.spec import LayerSpec
 
@@ -36,7 +37,7 @@ class Ran:
     cut: Array
 
 
-class RecordedJacobians:
+class RecordedJacobians(JacobianProducts):
     """State Jacobians of one sample, one per step: what `Network.jacobians` is for a small network.
 
     ``jacobians[t]`` is J_t = ∂s_t/∂s_{t−1}, shape (S, S), float64: S = H, with the cell's
@@ -66,12 +67,6 @@ class RecordedJacobians:
 
     def __len__(self) -> int:
         return len(self._ran.gates)
-
-    def __getitem__(self, t: int) -> Array:
-        return frozen(self._whole(whole("step", t, len(self))))
-
-    def __repr__(self) -> str:
-        return f"RecordedJacobians of {len(self)} steps, ({self._size}, {self._size}) each"
 
     @property
     def _size(self) -> int:
@@ -114,65 +109,10 @@ class RecordedJacobians:
         >>> list(rec.state_jacobians().blocks(0))
         ['h→h', 'h→c', 'c→h', 'c→c']
         """
-        parts = self._parts(whole("step", t, len(self)))
+        parts = self._parts(self._step(t))
         return {name: frozen(part) for name, part in parts.items()}
 
-    def product(self, t: int, k: int) -> Array:
-        """∂s_t/∂s_k = J_t J_{t−1} … J_{k+1}.
-
-        Parameters
-        ----------
-        t : int
-            Step, 0-based.
-        k : int
-            Earlier step, from −1 (the initial state) to t; in a reverse direction from t to T,
-            where T is the initial state.
-
-        Returns
-        -------
-        array, shape (S, S)
-
-        Examples
-        --------
-        ∂h_t/∂h_0 in PyTorch's counting, where h_0 is the initial state:
-
-        >>> import rnn_widgets as rw
-        >>> import torch
-        >>> rec = rw.record(torch.nn.GRU(1, 2), torch.ones(3, 1, 1), lambda out: out[0].sum())
-        >>> jacobians = rec.state_jacobians()
-        >>> bool((jacobians.product(1, -1) == jacobians[1] @ jacobians[0]).all())
-        True
-        """
-        step, other = self._pair(t, k)
-        between = range(step, other) if self._reverse else range(step, other, -1)
-        result = np.eye(self._size)
-        with np.errstate(all="ignore"):
-            for j in between:
-                result = result @ self._whole(j)
-        return frozen(result)
-
-    def _pair(self, t: int, k: int) -> tuple[int, int]:
-        step = whole("step", t, len(self))
-        first, last = (step, len(self)) if self._reverse else (-1, step)
-        return step, whole("step k", k, last - first + 1, first)
-
-    def singular_values(self, t: int, k: int | None = None) -> Array:
-        """Singular values of J_t, or of ``product(t, k)``, descending; shape (S,).
-
-        Examples
-        --------
-        >>> import rnn_widgets as rw
-        >>> import torch
-        >>> rec = rw.record(torch.nn.GRU(1, 2), torch.ones(3, 1, 1), lambda out: out[0].sum())
-        >>> rec.state_jacobians().singular_values(2, -1).shape
-        (2,)
-        """
-        matrix = self[t] if k is None else self.product(t, k)
-        if not np.isfinite(matrix).all():
-            raise ValueError(f"∂s_{t}/∂s is not finite; it has no singular values")
-        return frozen(np.linalg.svd(matrix, compute_uv=False))
-
-    def norms(self, k: int | None = None) -> Array:
+    def norms(self, k: int | None = None, *, band: int | None = None) -> Array:
         """Frobenius norms ‖∂s_t/∂s_k‖.
 
         Parameters
@@ -180,6 +120,9 @@ class RecordedJacobians:
         k : int, optional
             One state only, from −1 (the initial one) to T − 1; in a reverse direction from 0 to T,
             where T is the initial one.
+        band : int, optional
+            Of the whole table only the states at most so many steps apart, which is quick where the
+            whole would take too long; the others are NaN.
 
         Returns
         -------
@@ -191,7 +134,7 @@ class RecordedJacobians:
         Raises
         ------
         ValueError
-            If the whole table would take too long, naming the sizes that would do.
+            If the table would take too long, naming the sizes and the band that would do.
 
         Examples
         --------
@@ -205,29 +148,45 @@ class RecordedJacobians:
         array([[1., 0., 0.],
                [2., 1., 0.],
                [4., 2., 1.]])
+        >>> rec.state_jacobians().norms(band=1)
+        array([[ 1.,  0., nan],
+               [ 2.,  1.,  0.],
+               [nan,  2.,  1.]])
         """
         steps, size = len(self), self._size
         if k is not None:
+            if band is not None:
+                raise TypeError("norms takes k, for one column, or band, for part of the table")
             start = whole("k", k, steps + 1, 0 if self._reverse else -1)
             column = self._column(start)
             return frozen(column[:-1] if self._reverse else column[1:])
-        if steps**2 / 2 * float(size) ** 3 > _MOST:
-            most = int((_MOST / (steps**2 / 2)) ** (1 / 3))
+        reach = steps if band is None else whole("band", band, steps + 1)
+        products = reach * steps - reach**2 / 2  # of matrices, for the whole table
+        most = _MOST / float(size) ** 3
+        if products > most:
+            fitting = int((_MOST / products) ** (1 / 3))
+            near = int(most / steps)
+            told = f", or norms(band={near}) those of states so near" if near else ""
+            part = "all norms" if band is None else f"norms(band={band})"
             raise ValueError(
-                f"all norms of {steps} steps with a state of {size} would take too long: up to a "
-                f"state of {most} they would not; norms(k) gives those of one k"
+                f"{part} of {steps} steps with a state of {size} would take too long: up to a "
+                f"state of {fitting} they would not; norms(k) gives those of one k{told}"
             )
         first = 0 if self._reverse else -1
-        return frozen(np.stack([self._column(first + j) for j in range(steps + 1)], 1))
+        table = np.stack([self._column(first + j, reach) for j in range(steps + 1)], 1)
+        states = np.arange(steps + 1)
+        table[np.abs(states[:, None] - states) > reach] = np.nan
+        return frozen(table)
 
     @np.errstate(all="ignore")
-    def _column(self, k: int) -> Array:
-        """‖∂s_t/∂s_k‖ of all states s_t, the initial one included."""
+    def _column(self, k: int, reach: int | None = None) -> Array:
+        """‖∂s_t/∂s_k‖ of all states s_t, the initial one included; zero beyond ``reach`` steps."""
         steps = len(self)
         column, product = np.zeros(steps + 1), np.eye(self._size)
         own = k if self._reverse else k + 1
         column[own] = np.linalg.norm(product)
-        for t in range(k - 1, -1, -1) if self._reverse else range(k + 1, steps):
+        after = range(k - 1, -1, -1) if self._reverse else range(k + 1, steps)
+        for t in after[:reach]:
             product = self._whole(t) @ product
             scale = np.abs(product).max()
             usable = scale if np.isfinite(scale) and scale > 0 else 1.0

@@ -30,6 +30,7 @@ class Source:
     spec: LayerSpec
     arrays: Arrays
     real: Array | None  # (T, N), False in padding; None without
+    gates: Mapping[str, str]  # the framework's own names of gates, to PyTorch's
 
     def raw(self, name: str, layer: int, reverse: int) -> Array | None:
         """An array of one layer and direction, as recorded."""
@@ -205,11 +206,14 @@ class LayerRecord:
 
     @cached_property
     def gates(self) -> Named[GateRecord]:
-        """Gate name to its values and adjoints, in PyTorch's order."""
+        """Gate name to its values and adjoints, in PyTorch's order.
+
+        Those of a layer of Keras go by Keras's letters too, as `interop.names.KERAS_GATES` has
+        them: an LSTM's "c" is PyTorch's "g", a GRU's "h" is "n".
+        """
         names = self._source.spec.gates
-        return Named(
-            "gate", {n: GateRecord(self._source, self._layer, g) for g, n in enumerate(names)}
-        )
+        found = {n: GateRecord(self._source, self._layer, g) for g, n in enumerate(names)}
+        return Named("gate", found, self._source.gates)
 
     def __repr__(self) -> str:
         shape = self.direct.shape
@@ -219,13 +223,20 @@ class LayerRecord:
 class Named(Mapping[str, T], Generic[T]):
     """A mapping whose error for an unknown name tells the nearest one."""
 
-    def __init__(self, what: str, items: Mapping[str, T]) -> None:
-        self._what, self._items = what, dict(items)
+    def __init__(
+        self, what: str, items: Mapping[str, T], others: Mapping[str, str] | None = None
+    ) -> None:
+        self._what, self._items, self._others = what, dict(items), dict(others or {})
 
     def __getitem__(self, name: str) -> T:
-        if name not in self._items:
-            raise unknown(self._what, name, self._items)
-        return self._items[name]
+        known = self.known_as(name)
+        if known not in self._items:
+            raise unknown(self._what, name, list(dict.fromkeys([*self._items, *self._others])))
+        return self._items[known]
+
+    def known_as(self, name: str) -> str:
+        """The name that is listed, of something that goes by another one as well."""
+        return self._others.get(name, name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def notices(rec: Recording) -> list[str]:
     """Sentences on what is easily overlooked."""
-    return [*_cuts(rec), *_zeros(rec), *_underflow(rec), *_precision(rec)]
+    return [*_cuts(rec), *_shared(rec), *_zeros(rec), *_underflow(rec), *_precision(rec)]
 
 
 def origin(rec: Recording) -> str:
@@ -83,6 +83,13 @@ def _cuts(rec: Recording) -> list[str]:
         return [f"{alone}: no gradient passes from one call to another"]
     word = "step" if len(cuts) == 1 else "steps"
     return [f"the state was cut before {word} {listed(cuts)}: no gradient passes there"]
+
+
+def _shared(rec: Recording) -> list[str]:
+    return [
+        f"{name} is also {', '.join(others)}: its gradient here is the layer's own share of .grad"
+        for name, others in rec.shared.items()
+    ]
 
 
 def _zeros(rec: Recording) -> list[str]:

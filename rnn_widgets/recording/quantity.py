@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,9 +54,10 @@ def quantity(rec: Recording, what: str) -> Quantity:
     """
     if not isinstance(what, str):
         raise TypeError(f"a quantity is named by text such as 'direct', not {what!r}")
-    readers = _readers(rec)
+    given, readers = what, _readers(rec)
+    what = re.sub(r"(?<=\bgates\.)\w+", lambda gate: rec.gates.known_as(gate[0]), given)
     if what not in readers:
-        raise _unknown(what, list(readers), list(rec.weights))
+        raise _unknown(given, list(readers), list(rec.weights))
     read, axes, label = readers[what]
     return Quantity(read(), axes, label)
 

@@ -32,7 +32,7 @@ class Recorded:
             p["name"]: Parameter(p["name"], tuple(p["sources"]), _order(p["order"]), p["transpose"])
             for p in self._meta["parameters"]
         }
-        self._source = Source(self._spec, self._arrays, self._real)
+        self._source = Source(self._spec, self._arrays, self._real, self._meta.get("gates", {}))
 
     # What was recorded
 
@@ -152,7 +152,10 @@ class Recorded:
 
     @property
     def gates(self) -> Named[GateRecord]:
-        """Gates of the top layer in PyTorch's order; of an RNN, "h"."""
+        """Gates of the top layer in PyTorch's order; of an RNN, "h".
+
+        Those of a layer of Keras go by Keras's letters too: i, f, c, o and z, r, h.
+        """
         return self.layers[-1].gates
 
     @cached_property
@@ -183,10 +186,30 @@ class Recorded:
     def gradients(self) -> Named[Array]:
         """∂L/∂parameter by the layer's own names: what ``.grad`` would hold.
 
-        Of what the layer itself does with it: where the model or the loss uses the parameter in
-        other places too, as a penalty on weights does, ``.grad`` would hold that as well.
+        Of what the layer itself does with it, all its calls together (one of them with ``call=``):
+        the sum of `by_source`. Where the model or the loss uses the parameter in other places too,
+        ``.grad`` would hold their share as well: `shared` names those in other modules; what a loss
+        does with it, as a penalty on weights, cannot be seen from here.
         """
         return Named("parameter", self._by_parameter("gradients."))
+
+    @property
+    def shared(self) -> dict[str, tuple[str, ...]]:
+        """Parameters that stand in other places of the model too, by their names there.
+
+        Of these ``.grad`` holds more than `gradients`, which is the layer's own share.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> import torch
+        >>> layer = torch.nn.RNN(3, 3)
+        >>> layer.weight_hh_l0 = layer.weight_ih_l0
+        >>> rw.record(layer, torch.ones(4, 1, 3), lambda out: out[0].sum()).shared
+        {'weight_ih_l0': ('weight_hh_l0',), 'weight_hh_l0': ('weight_ih_l0',)}
+        """
+        found: dict[str, list[str]] = self._meta.get("shared", {})
+        return {name: tuple(others) for name, others in found.items()}
 
     @cached_property
     def weights(self) -> Named[Array]:

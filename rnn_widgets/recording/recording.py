@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +18,12 @@ from .jacobians import Ran, RecordedJacobians
 from .layer import Array, sealed
 from .quantity import Quantity, names, quantity
 from .recorded import Recorded
-from .saved import read, write
+from .saved import check, npz, read, write
 from .summary import NonFinite, nonfinite, summary
 from .uses import by_source
 from .views import Views
+from .views.options import documented
+from .views.options import read as read_options
 from .views.text import plural
 
 if TYPE_CHECKING:
@@ -326,8 +327,12 @@ class Recording(Views, Recorded):
         """
         return MappingProxyType(nonfinite(self))
 
-    def summary(self) -> str:
+    @documented
+    def summary(self, **options: Any) -> str:
         """What was recorded, whether its gradient vanishes, and what there is to notice.
+
+        With any option, what the numbers of one quantity come to instead: the total adjoint, or
+        ``what``.
 
         Examples
         --------
@@ -336,8 +341,24 @@ class Recording(Views, Recorded):
         >>> rec = rw.record(torch.nn.RNN(2, 3), torch.ones(4, 5, 2), lambda out: 0 * out[0].sum())
         >>> print(rec.summary().splitlines()[1].strip())
         5 samples × 4 steps × 3 units × 1 layer, float32 on cpu
+        >>> print(rec.summary(what="direct", samples=0, max_timesteps=1))
+        direct adjoint of h
+          RNN, sample 0
+        <BLANKLINE>
+        3 channels, 3 numbers
+          norm                      0
+          mean                      0
+          least, most               0, 0
+          exactly zero              3
+          norm, first step shown    0 at t = 4 (step 3)
+          norm, largest step shown  0 at t = 4 (step 3)
+          norm, last step shown     0 at t = 4 (step 3)
         """
-        return summary(self)
+        if not options:
+            return summary(self)
+        from .part_summary import part_summary
+
+        return part_summary(self, read_options("summary", self, options))
 
     def to_dict(self) -> dict[str, Array]:
         """Everything that is recorded, for plots and tables of your own.
@@ -384,7 +405,7 @@ class Recording(Views, Recorded):
         >>> bool((same.total == rec.total).all())
         True
         """
-        write(_npz(path), self._meta, self._arrays)
+        write(npz(path), self._meta, self._arrays)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Recording:
@@ -405,17 +426,10 @@ class Recording(Views, Recorded):
         ...
         ValueError: a recording is saved as one .npz file, not as 'notes.txt'
         """
-        return cls(*read(_npz(path)))
+        return cls(*read(npz(path), check))
 
     def __repr__(self) -> str:
         name = f"{self.layer!r}, " if self.layer else ""
         counts = {"sample": self.samples, "step": self.steps, "unit": self.hidden}
         sizes = " × ".join(plural(count, thing) for thing, count in counts.items())
         return f"Recording({name}{self.kind}, {sizes}, {self.mode}, loss={self.loss:.4g})"
-
-
-def _npz(path: str | PathLike[str]) -> Path:
-    found = Path(path)
-    if found.suffix != ".npz":
-        raise ValueError(f"a recording is saved as one .npz file, not as {str(found)!r}")
-    return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +27,46 @@ _BROKEN = (
 )  # fmt: skip
 
 
-def write(path: Path, meta: Mapping[str, Any], arrays: Arrays) -> None:
-    """Write a recording; the metadata is JSON, and nothing is pickled."""
-    text = json.dumps({"format": FORMAT, **meta})
+def npz(path: str | PathLike[str]) -> Path:
+    """A name for such a file.
+
+    Raises
+    ------
+    ValueError
+        If it ends otherwise.
+    """
+    found = Path(path)
+    if found.suffix != ".npz":
+        raise ValueError(f"a recording is saved as one .npz file, not as {str(found)!r}")
+    return found
+
+
+def write(path: Path, meta: Mapping[str, Any], arrays: Arrays, form: str = FORMAT) -> None:
+    """Write a recording; the metadata is JSON, and nothing is pickled.
+
+    It is written beside and moved into place when it is whole: a failure leaves what was there.
+    """
+    text = json.dumps({"format": form, **meta})
     held: dict[str, Any] = {_META: np.array(text), **arrays}
-    with path.open("wb") as file:
-        np.savez(file, **held)  # numpy 2.0 takes allow_pickle=False for one more array
+    there = path.resolve()  # through a link, so that it stays one
+    beside = there.with_name(f".{there.name}.{os.getpid()}")
+    try:
+        with beside.open("wb") as file:
+            np.savez(file, **held)  # numpy 2.0 takes allow_pickle=False for one more array
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(there)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Read a recording.
+def read(
+    path: Path,
+    check: Callable[[Mapping[str, Any], Arrays], None],
+    form: str = FORMAT,
+    what: str = "recording",
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Read a recording, or what else is kept in this way: ``check`` refuses what does not fit.
 
     Raises
     ------
@@ -50,17 +82,17 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
             file.seek(0)
             with np.load(file, allow_pickle=False) as held:
                 if _META not in held.files:
-                    raise ValueError(f"it lacks {_META!r}, which every recording has")
+                    raise ValueError(f"it lacks {_META!r}, which every {what} has")
                 arrays = {name: held[name] for name in held.files}
             meta = json.loads(str(arrays.pop(_META)))
-            if meta.pop("format") != FORMAT:
-                raise ValueError(f"its format is not {FORMAT!r}")
+            if meta.pop("format") != form:
+                raise ValueError(f"its format is not {form!r}")
             check(meta, arrays)
         except _BROKEN as error:
             why = str(error) or type(error).__name__
             if "pickle" in why:  # numpy's advice would run what the file says
                 why = "it holds other things than numbers"
-            raise ValueError(f"{path} is not a recording, or it is damaged: {why}") from error
+            raise ValueError(f"{path} is not a {what}, or it is damaged: {why}") from error
     return meta, arrays
 
 
@@ -87,6 +119,9 @@ def check(meta: Mapping[str, Any], arrays: Arrays) -> None:
     if type(meta.get("model_dtype", "")) is not str:
         raise ValueError(f"'model_dtype' is {meta['model_dtype']!r}")
     spec = LayerSpec(**meta["spec"])
+    for name, others in dict(meta.get("shared", {})).items():
+        if not isinstance(others, list) or not all(isinstance(one, str) for one in others):
+            raise ValueError(f"'shared' has {others!r} for {name!r}")
     sizes = (spec.input_size, spec.hidden_size, spec.num_layers, spec.directions)
     if (
         spec.kind not in GATES
@@ -97,6 +132,9 @@ def check(meta: Mapping[str, Any], arrays: Arrays) -> None:
         or spec.directions > 2
     ):
         raise ValueError("its layer is of no kind that there is")
+    gates = meta.get("gates", {})
+    if type(gates) is not dict or not set(gates.values()) <= set(spec.gates):
+        raise ValueError(f"'gates' is {gates!r}")
     x = arrays.get("x")
     if x is None or x.ndim != 3 or not x.size:
         raise ValueError("it has no inputs")

@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from typing import Any, Self
 
 import numpy as np
 
-from rnn_widgets.core.norms import norms
-from rnn_widgets.core.ops import Array
+from rnn_widgets.core.names import unknown
 from rnn_widgets.core.values import size
 
 from .recording import Recording
+from .watched import Watched, no_rows, rows_of
+
+SCALES = ("absolute", "largest", "loss")
+DIRECTIONS = ("both", "forward", "reverse")
 
 
-class Watch:
+class Watch(Watched):
     """What a layer's adjoints were during training; made by `rnn_widgets.watch`.
 
     Attributes
     ----------
     layer : str
         The layer's name in the model.
+    directions : int
+        D: 1, or 2 for a bidirectional layer.
     """
 
     def __init__(
-        self, model: Any, layer: Any, every: int, progress: bool, total: int | None, show: bool
+        self,
+        model: Any,
+        layer: Any,
+        every: int,
+        progress: bool,
+        total: int | None,
+        show: bool,
+        scale: str = "absolute",
+        direction: str = "both",
     ) -> None:
         from rnn_widgets.interop.capture.watching import Watcher
 
         self._every = size("every", every)
+        if scale not in SCALES:
+            raise ValueError(str(unknown("scale", scale, SCALES)))
         self._watcher = Watcher(model, layer, self._every, self._counted, self._received)
-        self.layer = self._watcher.name
+        spec = self._watcher.spec
+        if direction not in DIRECTIONS[: 3 if spec.directions == 2 else 2]:
+            valid = DIRECTIONS if spec.directions == 2 else DIRECTIONS[:2]
+            raise ValueError(str(unknown("direction", direction, valid)))
+        self._kept = no_rows(spec.kind == "LSTM")
+        super().__init__(self._watcher.name, spec.directions, self._kept)
+        self._shown = {"scale": scale, "direction": direction}
         self._progress, self._total, self._show = progress, total, show
-        self._passes: list[int] = []
-        self._norms: dict[str, list[Array]] = {"direct": [], "carried": [], "total": []}
+        self._noted: tuple[int, Any] | None = None
         self._bar: Any = None
-        self._view: Any = None
         self._begun: float | None = None
         self._ended: float | None = None
         self._drawing = 0.0
@@ -81,75 +101,64 @@ class Watch:
 
     def _received(self, number: int, meta: dict[str, Any], arrays: dict[str, Any]) -> None:
         rec = Recording({"mode": "train", "loss": np.nan, "device": ""} | meta, arrays)
+        noted, self._noted = self._noted, None
         self._passes.append(number)
-        for name, rows in self._norms.items():
-            rows.append(norms(np.asarray(getattr(rec, name), np.float64), (0, 2)))
+        self._losses.append(float(noted[1]) if noted and noted[0] == number else np.nan)
+        for name, row in rows_of(rec).items():
+            self._kept[name].append(row)
         if self._view is not None:
             begun = time.perf_counter()
             self._view.grow()
             self._drawing += time.perf_counter() - begun
 
-    @property
-    def passes(self) -> Array:
-        """The recorded passes of the model, counted from 0: (R,)."""
-        return np.array(self._passes, np.int64)
+    def note_loss(self, loss: Any) -> None:
+        """Keep the loss of the pass under way, if it is one that is recorded.
 
-    @property
-    def direct(self) -> Array:
-        """Norm of the direct adjoints at each timestep over samples and units: (R, T)."""
-        return self._over_time("direct")
+        Nothing tells a watch what the loss is: without this, norms cannot be shown relative to it.
 
-    @property
-    def carried(self) -> Array:
-        """Norm of the carried adjoints: (R, T)."""
-        return self._over_time("carried")
+        Parameters
+        ----------
+        loss : tensor of one number, or float
+            Called any time between the model's pass and the next one, for every pass.
 
-    @property
-    def total(self) -> Array:
-        """Norm of ∂L/∂h_t: (R, T)."""
-        return self._over_time("total")
+        Raises
+        ------
+        ValueError
+            If it is more than one number.
 
-    @property
-    def steps(self) -> Array:
-        """How many timesteps each recorded pass had, (R,): beyond them the norms are NaN."""
-        return np.array([len(row) for row in self._norms["total"]], np.int64)
-
-    def _over_time(self, name: str) -> Array:
-        rows = self._norms[name]
-        steps = max((len(row) for row in rows), default=0)
-        found = np.full((len(rows), steps), np.nan)
-        for row, values in zip(found, rows, strict=True):
-            row[: len(values)] = values
-        return found
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> import torch
+        >>> model = torch.nn.GRU(1, 4)
+        >>> with rw.watch(model, every=2, progress=False, show=False) as w:
+        ...     for i in range(3):
+        ...         loss = i + 0 * model(torch.ones(6, 3, 1))[0].sum()
+        ...         w.note_loss(loss)
+        ...         loss.backward()
+        >>> w.losses
+        array([0., 2.])
+        """
+        # A tensor stays where it is until its pass is handed over: a loop need not wait for it.
+        held = loss.detach().clone() if hasattr(loss, "detach") else np.asarray(loss, np.float64)
+        if math.prod(held.shape) != 1:
+            raise ValueError(f"the loss is one number, not of shape {tuple(held.shape)}")
+        number = self._watcher.recording
+        if number is not None and (self._noted is None or self._noted[0] != number):
+            self._noted = number, held.reshape(())
 
     @property
     def overhead(self) -> float:
         """The share of the loop's time that recording took, from 0 to 1.
 
         The recorded passes of the layer count in full, although the layer's own would have taken
-        part of that time: it is an upper bound.
+        part of that time: it is an upper bound. Of a GPU it is the time until the work is handed to
+        it, not until it is done.
         """
         if self._begun is None:
             return 0.0
         ended = time.perf_counter() if self._ended is None else self._ended
         return (self._watcher.seconds + self._drawing) / max(ended - self._begun, 1e-12)
-
-    def view(self) -> Any:
-        """The norms by timestep, with a slider over training; it grows while training goes on.
-
-        Returns
-        -------
-        ipywidgets.VBox
-        """
-        if self._view is None or self._view.comm is None:  # closed, as when its cell is run anew
-            from .watch_view import WatchView
-
-            self._view = WatchView(self)
-        return self._view
-
-    def to_dict(self) -> dict[str, Array]:
-        """``passes`` (R,) and ``direct``, ``carried``, ``total`` (R, T), for plots of one's own."""
-        return {name: getattr(self, name) for name in ("passes", *self._norms)}
 
     def __repr__(self) -> str:
         name = f"{self.layer!r}, " if self.layer else ""
@@ -164,12 +173,18 @@ def watch(
     progress: bool = True,
     total: int | None = None,
     show: bool = True,
+    scale: str = "absolute",
+    direction: str = "both",
 ) -> Watch:
     """Watch a recurrent layer during training: a context for one's own loop.
 
     Every tenth time that the model is called in training mode, the layer's pass and its way back
-    are recorded; nothing in the loop has to change. Of several passes before one way back only the
-    last can be recorded. Where none was, a warning says why.
+    are recorded; nothing in the loop has to change. Where nothing was, a warning says why.
+
+    Several ``loss.backward()`` through one pass add up, as they do in ``.grad``; what
+    `torch.autograd.grad` takes beside them does not count, unless the loop uses nothing else. Of
+    several passes before one way back, as of a pair that is compared, the one that is due is
+    recorded, and the last where all are.
 
     Parameters
     ----------
@@ -186,6 +201,11 @@ def watch(
         How many passes there will be, for tqdm.
     show : bool
         Whether the figure is shown at once; `Watch.view` gives it in any case.
+    scale : {"absolute", "largest", "loss"}
+        What the figure's norms are relative to at first: nothing, the largest total norm of the
+        same pass, or the loss that `Watch.note_loss` was told. A switch in it changes that.
+    direction : {"both", "forward", "reverse"}
+        Of two directions, which the figure shows at first: both beside one another, or one.
 
     Returns
     -------
@@ -194,7 +214,17 @@ def watch(
     Raises
     ------
     KeyError, IndexError, ValueError, TypeError
-        For a layer that there is not, as `record`; if the layer's state is changed between calls.
+        For a layer that there is not, or that cannot be read, as `record`; if the layer's state is
+        changed between calls; for nn.DataParallel on several devices.
+    NotImplementedError
+        If the layer is called under torch.func, such as vmap.
+
+    Notes
+    -----
+    In a model that torch.compile has compiled the watched layer runs as it is written, and the rest
+    is compiled in parts, so not with ``fullgraph=True``. A ``torch.utils.checkpoint`` around the
+    layer needs ``use_reentrant=False``. With a ``GradScaler`` the norms carry its factor, as the
+    gradients do before it is taken out.
 
     Examples
     --------
@@ -207,4 +237,4 @@ def watch(
     >>> w.passes, w.total.shape
     (array([0, 2, 4]), (3, 6))
     """
-    return Watch(model, layer, every, progress, total, show)
+    return Watch(model, layer, every, progress, total, show, scale, direction)

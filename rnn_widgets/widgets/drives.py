@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,9 +85,19 @@ class Drive:
 
     def value(self, net: Network) -> Any:
         """What the trait is to hold; where the quantity does not exist, only text has an answer."""
+        return self.held(net, self.numbers(net))
+
+    def numbers(self, net: Network) -> Array | None:
+        """The quantity's numbers, None where it does not exist."""
+        return self._numbers(net) if self.exists(net) else None
+
+    def held(self, net: Network, numbers: Array | None) -> Any:
+        """What the trait is to hold, given what `numbers` has found."""
         if self.kind == "text":
-            return self._said(net)
-        numbers = transformed(self._numbers(net), self.transform)
+            return self._said(net, numbers)
+        if numbers is None:
+            raise KeyError(f"{self.quantity} does not exist in this network")
+        numbers = transformed(numbers, self.transform)
         if self.kind == "array":
             return numbers
         if self.kind == "colors":
@@ -96,10 +107,9 @@ class Drive:
     def _numbers(self, net: Network) -> Array:
         return evaluate(parse(self.quantity, net), net)
 
-    def _said(self, net: Network) -> str:
-        if not self.exists(net):
+    def _said(self, net: Network, numbers: Array | None) -> str:
+        if numbers is None:
             return f"{self.name or self.quantity} does not exist in this network"
-        numbers = self._numbers(net)
         if self.name and not np.isfinite(numbers).all():
             return f"{self.name} overflows {_overflow(net.forward().overflow)}"
         return self.text.replace("{}", f"{float(transformed(numbers, self.transform)):.4g}")
@@ -159,6 +169,24 @@ class Drives:
                         setattr(widget, drive.trait, drive.value(net))
                 if "visible" in widget.keys:
                     widget.visible = complete
+
+    def fresh(
+        self, widgets: Iterable[Widget], net: Network, selection: str
+    ) -> dict[tuple[int, str], Any]:
+        """What the traits of some widgets show now, by the widget's id and the trait."""
+        wanted = {id(widget) for widget in widgets}
+        known: dict[str, Array | None] = {}
+        found: dict[tuple[int, str], Any] = {}
+        for drive in (d.focused(selection) for d in self._drives if id(d.widget) in wanted):
+            if drive.quantity not in known:
+                known[drive.quantity] = drive.numbers(net)
+            numbers, widget = known[drive.quantity], drive.widget
+            if numbers is not None or drive.kind == "text":
+                found[id(widget), drive.trait] = drive.held(net, numbers)
+            if "visible" in widget.keys:
+                visible = id(widget), "visible"
+                found[visible] = found.get(visible, True) and numbers is not None
+        return found
 
     def forget(self, widget: Widget) -> None:
         """Show nothing in a widget any more."""

@@ -11,6 +11,9 @@ from rnn_widgets.convert import from_keras, from_torch
 from rnn_widgets.core.names import unknown
 from rnn_widgets.network import Network
 from rnn_widgets.presets import PRESETS, preset
+from rnn_widgets.stills import Picture, Still
+from rnn_widgets.stills.composed import beside, stacked
+from rnn_widgets.stills.picture import sentence
 
 from .catalogue import catalogue
 from .lab import Lab
@@ -35,8 +38,14 @@ PANELS: dict[str, Callable[[Lab], ipywidgets.DOMWidget]] = {
 DEFAULT = ("toolbar", "graph", "parameters", "contributions", "bars", "lag", "chain")
 STACKED = {"bars", "lag"}  # one above the other, they take no more room than a heat map
 
+# The still picture: what is moved with sliders is left out, and the graph is on top.
+WIDE = 860.0
+FIGURES, MOVED = {"bars", "lag", "jacobian"}, {"toolbar", "parameters"}
+BESIDE = (("contributions",), ("bars", "lag"))
+TOLD = ("contributions", "chain", "table")
 
-class Explorer(ipywidgets.VBox):
+
+class Explorer(Still, ipywidgets.VBox):
     """Every panel of a lab on one page. Made by `rnn_widgets.explore`.
 
     Parameters
@@ -48,9 +57,10 @@ class Explorer(ipywidgets.VBox):
 
     def __init__(self, lab: Lab, panels: Sequence[str]) -> None:
         self._the_lab = lab
+        self._panels: dict[str, Any] = {}
         cells: list[ipywidgets.DOMWidget] = []
         for name in panels:
-            panel = PANELS[name](lab)
+            panel = self._panels[name] = PANELS[name](lab)
             if name in STACKED and cells and isinstance(cells[-1], ipywidgets.VBox):
                 cells[-1].children += (panel,)
             elif name in STACKED:
@@ -76,6 +86,20 @@ class Explorer(ipywidgets.VBox):
     @net.setter
     def net(self, net: Network) -> None:
         self.lab.net = net
+
+    def _still(self) -> Picture:
+        made: dict[str, Picture] = {}
+        for name, panel in self._panels.items():
+            if name in FIGURES:
+                made[name] = panel._still(WIDE / 2, 190.0)
+            elif name not in MOVED:
+                made[name] = panel._still()
+        summary = [line for name in TOLD if name in made for line in made[name].summary]
+        columns = [[made.pop(name) for name in names if name in made] for names in BESIDE]
+        rows = [made.pop("graph")] if "graph" in made else []
+        if any(columns):
+            rows.append(beside([stacked(column, []) for column in columns if column], []))
+        return stacked([sentence(repr(self), WIDE), *rows, *made.values()], summary)
 
     def __repr__(self) -> str:
         return f"Explorer({self.net!r})"

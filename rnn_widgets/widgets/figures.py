@@ -15,8 +15,10 @@ from traittypes import Array
 from rnn_widgets.core.labels import subscript
 from rnn_widgets.core.program import Program
 from rnn_widgets.quantities import parse
+from rnn_widgets.stills import Picture, Still
 
 from .drives import Drive
+from .figure_stills import picture
 from .sync import check_options
 from .transforms import BESIDE, NEGATIVE, POSITIVE, decimal
 
@@ -42,8 +44,15 @@ class Map(bqplot.GridHeatMap):
     color.valid(array_dimension_bounds(2, 2))
 
 
-class Figure(bqplot.Figure):
+class Figure(Still, bqplot.Figure):
     """A `bqplot.Figure` whose text form is short and the same on every run."""
+
+    _drawn_by: Lab | None = None  # whose quantities its marks show, if any
+
+    def _still(self, width: float = 640, height: float | None = None) -> Picture:
+        scales = [scale for mark in self.marks for scale in mark.scales.values()]
+        widgets = [self, *self.marks, *self.axes, *scales]
+        return picture(self, self._drawn_by.fresh(widgets) if self._drawn_by else {}, width, height)
 
     def __repr__(self) -> str:
         return f"Figure({self.title!r})"
@@ -55,15 +64,8 @@ def _axis(scale: bqplot.Scale, label: str, **options: Any) -> bqplot.Axis:
     return bqplot.Axis(scale=scale, label=label, label_color=TEXT, color=TEXT, **options)
 
 
-def _figure(
-    lab: Lab,
-    title: str,
-    name: str,
-    quantity: str,
-    marks: list[Any],
-    axes: list[Any],
-    options: dict[str, Any],
-) -> Figure:
+def framed(title: str, marks: list[Any], axes: list[Any], options: dict[str, Any]) -> Figure:
+    """A figure of these marks and axes, in the style of all of them."""
     check_options(bqplot.Figure, options)
     options.setdefault("layout", Layout(width="100%", height="320px", min_width="0"))
     options.setdefault("fig_margin", {"top": 36, "bottom": 50, "left": 70, "right": 16})
@@ -81,9 +83,29 @@ def _figure(
         **options,
     )
     figure.add_class("rw-figure")
-    scales = [scale for mark in marks for scale in mark.scales.values()]
-    tooltips = [mark.tooltip for mark in marks if mark.tooltip]
-    lab.own(figure, figure.scale_x, figure.scale_y, *marks, *axes, *scales, *tooltips)
+    return figure
+
+
+def parts(figure: Figure) -> list[Any]:
+    """The widgets that a figure is made of, itself included, to be closed together."""
+    scales = [scale for mark in figure.marks for scale in mark.scales.values()]
+    tooltips = [mark.tooltip for mark in figure.marks if mark.tooltip]
+    found = [figure, figure.scale_x, figure.scale_y, *figure.marks, *figure.axes]
+    return [*found, *scales, *tooltips]
+
+
+def _figure(
+    lab: Lab,
+    title: str,
+    name: str,
+    quantity: str,
+    marks: list[Any],
+    axes: list[Any],
+    options: dict[str, Any],
+) -> Figure:
+    figure = framed(title, marks, axes, options)
+    figure._drawn_by = lab
+    lab.own(*parts(figure))
     # Driven, an axis is hidden with the marks where the quantity does not exist.
     for axis in axes:
         lab.drive(axis, "label", quantity, "limit", text=axis.label)
@@ -126,7 +148,7 @@ def _follow(lab: Lab, figure: Figure, write: Callable[[Program], None]) -> None:
     figure.observe(closed, "comm")
 
 
-def _tooltip(**labels: str) -> bqplot.Tooltip:
+def tooltip_of(**labels: str) -> bqplot.Tooltip:
     """What hovering shows: fields of a mark's data and their labels, the last one a number."""
     *steps, _ = labels
     return bqplot.Tooltip(
@@ -134,10 +156,13 @@ def _tooltip(**labels: str) -> bqplot.Tooltip:
     )
 
 
-def _map(
-    lab: Lab, quantity: str, labels: tuple[str, str], signed: bool, tooltip: bqplot.Tooltip
+def diverging(
+    labels: tuple[str, str], signed: bool, tooltip: bqplot.Tooltip
 ) -> tuple[Map, list[bqplot.Axis]]:
-    """A diverging heat map: blue is negative, orange positive, nothing zero."""
+    """A heat map and its axes: blue is negative, orange positive, nothing zero.
+
+    Where its labels say "{}" the end of the colour scale is to be written.
+    """
     across, down = bqplot.OrdinalScale(), bqplot.OrdinalScale(reverse=True)
     color = bqplot.ColorScale(colors=[NEGATIVE, TRANSPARENT, POSITIVE], min=-1.0, mid=0.0, max=1.0)
     mark = Map(
@@ -146,15 +171,23 @@ def _map(
         stroke="var(--jp-border-color2)",
         tooltip=tooltip,
     )
-    lab.drive(color, "min", quantity, "minus_limit")
-    lab.drive(color, "max", quantity, "limit")
-    lab.drive(mark, "color", quantity)
     # A bqplot.ColorAxis is at least 200 px long, more than these figures are high.
     key = "blue −, orange +, up to {}" if signed else "orange up to {}"
     axes = [
         _axis(across, f"{labels[0]} ({key})"),
         _axis(down, labels[1], side="left", label_offset="46px"),
     ]
+    return mark, axes
+
+
+def _map(
+    lab: Lab, quantity: str, labels: tuple[str, str], signed: bool, tooltip: bqplot.Tooltip
+) -> tuple[Map, list[bqplot.Axis]]:
+    """A diverging heat map of a quantity."""
+    mark, axes = diverging(labels, signed, tooltip)
+    lab.drive(mark.scales["color"], "min", quantity, "minus_limit")
+    lab.drive(mark.scales["color"], "max", quantity, "limit")
+    lab.drive(mark, "color", quantity)
     return mark, axes
 
 
@@ -168,7 +201,7 @@ def heatmap(lab: Lab, wrt: str, **options: Any) -> Figure:
     quantity = f"contribution[{wrt}]"
     signed = _is_entry(lab, wrt)
     what = "C[t, k]" if signed else "‖C[t, k]‖"
-    tooltip = _tooltip(
+    tooltip = tooltip_of(
         row="loss step t",
         rowNum="loss_step",
         column="source step k",
@@ -183,7 +216,7 @@ def heatmap(lab: Lab, wrt: str, **options: Any) -> Figure:
 
 def jacobian_map(lab: Lab, quantity: str, **options: Any) -> Figure:
     """Heat map of a state Jacobian."""
-    tooltip = _tooltip(row="of state entry", column="by state entry", color="derivative")
+    tooltip = tooltip_of(row="of state entry", column="by state entry", color="derivative")
     steps = parse(quantity, lab.net).steps
     program = lab.net.program
     block = program.blocks[parse(quantity, lab.net).row]
@@ -229,7 +262,7 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
         color_mode="no_group",
         stroke=TRANSPARENT,
         padding=0.2,
-        tooltip=_tooltip(
+        tooltip=tooltip_of(
             color="loss step t",
             subIndex="loss_step",
             x="source step k",
@@ -281,7 +314,7 @@ def lag_plot(lab: Lab, wrt: str, **options: Any) -> Figure:
         scales=scales,
         colors=[LAGS],
         default_size=36,
-        tooltip=_tooltip(x="lag |t − k|", rotation="Σ C[t, k]" if signed else "‖Σ C[t, k]‖"),
+        tooltip=tooltip_of(x="lag |t − k|", rotation="Σ C[t, k]" if signed else "‖Σ C[t, k]‖"),
     )
     lab.drive(up, "min", both, "decade_below")
     lab.drive(up, "max", both, "decade_above")

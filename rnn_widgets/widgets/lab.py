@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -276,6 +276,14 @@ class Lab(Panels):
             )
             widget.observe(self._forget, "comm")
             self._drives = self._showing.to_json()
+
+    def fresh(self, widgets: Iterable[ipywidgets.Widget]) -> dict[tuple[int, str], Any]:
+        """What driven traits of widgets show now, by the widget's id and the trait.
+
+        While a page is open, the traits themselves lag behind.
+        """
+        with self._lock:
+            return self._showing.fresh(widgets, self.net, self.selection)
 
     def own(self, *widgets: ipywidgets.Widget) -> None:
         """Close these widgets when the lab is closed."""

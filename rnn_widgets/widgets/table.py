@@ -10,6 +10,8 @@ from ipywidgets import widget_serialization
 
 from rnn_widgets.core.gradients import Gradients
 from rnn_widgets.core.values import array
+from rnn_widgets.stills import Picture, Still
+from rnn_widgets.stills.table import gradients
 
 if TYPE_CHECKING:
     from .lab import Lab
@@ -24,7 +26,7 @@ STUB = """export default {
 """
 
 
-class Table(anywidget.AnyWidget):
+class Table(Still, anywidget.AnyWidget):
     """Every gradient under its names, and whether its witnesses agree. Made by `Lab.table`."""
 
     _esm = STUB
@@ -41,6 +43,9 @@ class Table(anywidget.AnyWidget):
     def __init__(self, lab: Lab, compare: dict[str, Any]) -> None:
         gradients = lab.net.gradients()
         super().__init__(_lab=lab, compare=_by_leaf(gradients, compare))
+
+    def _still(self, width: float = 860) -> Picture:
+        return gradients(self._lab.net, self.compare, width)
 
     def __repr__(self) -> str:
         return f"Table({self._lab!r})"

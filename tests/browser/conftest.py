@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import nbformat
 import pytest
@@ -119,6 +120,13 @@ class Server:
     def stop(self) -> None:
         self.process.terminate()
         self.process.wait(20)
+
+    def end_kernels(self) -> None:
+        """End every session with its kernel, which would hold its memory until the last test."""
+        with urlopen(f"{self.url}api/sessions") as response:
+            sessions = json.load(response)
+        for session in sessions:
+            urlopen(Request(f"{self.url}api/sessions/{session['id']}", method="DELETE")).close()
 
     def write(self, name: str, *cells: str, kernel: str = "python3") -> None:
         """Save a notebook of code cells."""
@@ -232,7 +240,7 @@ class OpenNotebook:
 
     def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         """Poll until a condition about the kernel or the page holds."""
-        for _ in range(200):
+        for _ in range(600):
             if condition():
                 return
             self.page.wait_for_timeout(50)
@@ -244,7 +252,7 @@ class OpenNotebook:
 
 
 @pytest.fixture
-def open_lab(lab_server: Server, page: Page) -> Callable[..., OpenNotebook]:
+def open_lab(lab_server: Server, page: Page) -> Iterator[Callable[..., OpenNotebook]]:
     """Open a notebook, given as a name or as cells, in JupyterLab."""
 
     def opened(name: str, *cells: str, run: bool = True, kernel: str = "python3") -> OpenNotebook:
@@ -255,4 +263,6 @@ def open_lab(lab_server: Server, page: Page) -> Callable[..., OpenNotebook]:
             notebook.run_all()
         return notebook
 
-    return opened
+    yield opened
+    page.close()
+    lab_server.end_kernels()

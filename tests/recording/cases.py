@@ -242,7 +242,7 @@ def of_spec(
     total = loss(parts)
     torch.autograd.grad(total, dummy, allow_unused=True)
     names = same_names(list(weights))
-    stand_in: Any = SimpleNamespace(kind=spec.kind, spec=spec, names=names)
+    stand_in: Any = SimpleNamespace(kind=spec.kind, spec=spec, names=names, gates={})
     meta, arrays = collected(stand_in, [call])
     more = {"layer": "", "module": "", "mode": "train", "layer_mode": "train", "device": "cpu"}
     return Recording(meta | more | {"loss": float(total.detach())}, arrays)

@@ -145,9 +145,29 @@ def test_a_table_that_would_take_too_long_is_refused_with_what_would_not() -> No
         ValueError, match=r"100 steps with a state of 512 .* state of 341 .*norms\(k\)"
     ):
         jacobians.norms()
+    with pytest.raises(ValueError, match=r"norms\(band=14\) those of states so near"):
+        jacobians.norms(band=40)
+    near = jacobians.norms(band=1)
+    close(near[99, 98], np.linalg.norm(jacobians[98]), "norm")
     column = jacobians.norms(97)
     assert column.shape == (100,)
     close(column[99], np.linalg.norm(jacobians[99] @ jacobians[98]), "norm")
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_band_of_the_table_is_part_of_it(reverse: bool) -> None:
+    layer = torch.nn.GRU(2, 3, bidirectional=True)
+    rec = rw.record(layer, torch.randn(6, 1, 2), lambda out: out[0].sum())
+    jacobians = rec.state_jacobians(reverse=reverse)
+    whole, apart = jacobians.norms(), np.abs(np.subtract.outer(np.arange(7), np.arange(7)))
+    for band in (0, 2, 6):
+        part = jacobians.norms(band=band)
+        assert np.isnan(part[apart > band]).all()
+        np.testing.assert_array_equal(part[apart <= band], whole[apart <= band])
+    with pytest.raises(IndexError, match="band 7 does not exist: 0 to 6"):
+        jacobians.norms(band=7)
+    with pytest.raises(TypeError, match="k, for one column, or band"):
+        jacobians.norms(2, band=2)
 
 
 def test_norms_do_not_overflow_before_they_are_infinite() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 import rnn_widgets as rw
 from rnn_widgets.core.ops import Array
+from rnn_widgets.interop.names import KERAS_GATES
 from tests.interop.keras64 import KINDS, both, built, drawn, float64, keras, variables
 
 from .cases import close
@@ -287,3 +289,34 @@ def test_other_dropout_is_refused_in_training(make: Any, options: Any, why: str)
     with pytest.raises(ValueError, match=f"{why}, which cannot be recorded in training: record"):
         rw.record(layer, x, loss, training=True)
     assert rw.record(layer, x, loss).layer_mode == "eval"
+
+
+def test_gates_go_by_the_names_of_keras_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    expected = {"LSTM": ("i", "f", "c", "o"), "GRU": ("z", "r", "h"), "SimpleRNN tanh": ("h",)}
+    for kind, letters in expected.items():
+        model = Model(built(kind, I, H, rng), None, 0)
+        drawn(model.first, 3, rng)
+        x = torch.tensor(rng.standard_normal((2, 4, 3)))
+        rec = rw.record(model, x, loss)
+        assert tuple(KERAS_GATES[rec.kind.removeprefix("Simple").lower()]) == letters
+        # The kernel's columns are the gates in Keras's order: its gradient says which is which.
+        parts = np.split(rec.gradients["kernel"], len(letters), axis=1)
+        for letter, part in zip(letters, parts, strict=True):
+            made = np.einsum("nti,nth->ih", rec.x, rec.gates[letter].adjoints)
+            close(made, part, f"{kind} {letter}")
+            one = rec.quantity(f"gates.{letter}.adjoints").values
+            close(one, rec.gates[letter].adjoints, letter)
+    with pytest.raises(KeyError, match="'c'"):
+        rec.gates["c"]
+    model = Model(built("GRU", I, H, rng), None, 0)
+    drawn(model.first, 3, rng)
+    rec = rw.record(model, x, loss)
+    assert list(rec.gates) == ["r", "z", "n"]  # as they are listed, for comparisons
+    assert rec.quantity("layers[0].gates.h.values").label.endswith("gate n")
+    rec.save(tmp_path / "gru.npz")
+    same = rw.Recording.load(tmp_path / "gru.npz")
+    assert (same.gates["h"].values == rec.gates["n"].values).all()
+    of_torch = rw.record(torch.nn.GRU(2, 3), torch.ones(4, 1, 2), lambda out: out[0].sum())
+    with pytest.raises(KeyError, match="'h'"):
+        of_torch.gates["h"]

@@ -240,6 +240,35 @@ DAMAGE = {
 }
 
 
+@pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()], ids=repr)
+def test_a_save_that_fails_leaves_the_older_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    rec, path = record(), tmp_path / "rec.npz"
+    rec.save(path)
+    before = path.read_bytes()
+
+    def half(file: Any, **_: Any) -> None:
+        file.write(b"PK half of it")
+        raise error
+
+    monkeypatch.setattr(np, "savez", half)
+    with pytest.raises(type(error)):
+        rec.save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["rec.npz"]
+
+
+def test_a_recording_is_saved_over_an_older_one_and_through_a_link(tmp_path: Path) -> None:
+    path, link = tmp_path / "rec.npz", tmp_path / "link.npz"
+    path.write_bytes(b"older")
+    link.symlink_to(path)
+    rec = record()
+    rec.save(link)
+    assert link.is_symlink()
+    assert (rw.Recording.load(path).total == rec.total).all()
+
+
 @pytest.mark.parametrize("what", DAMAGE)
 def test_a_damaged_file_is_refused(tmp_path: Path, what: str) -> None:
     path = tmp_path / "rec.npz"

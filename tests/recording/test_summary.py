@@ -173,6 +173,6 @@ def test_lag_draws_no_fit_where_there_is_nothing() -> None:
     view = rw.record(linear(0.01, torch.float32), x, last).lag(what="weight_ih_l0")
     reached = np.flatnonzero(view._norms)[-1]
     assert reached < 39
-    assert np.isnan(view._fitted()[reached + 1 :]).all()
+    assert np.isnan(view._lags[0].fitted(view.norm())[0, reached + 1 :]).all()
     nothing = rw.record(linear(0.5), x.double(), lambda out: 0 * out[0].sum()).lag()
     assert np.isnan(nothing.half_life)

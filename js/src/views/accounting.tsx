@@ -8,6 +8,7 @@ import { Results } from "../engine/quantities";
 import { allDigits, significant, threeDigits } from "../format";
 import type { KernelState } from "../kernel";
 import type { LiveLab } from "../live";
+import { HIDDEN } from "../veil";
 
 const WITHOUT_TORCH: Record<KernelState, string> = {
   live: "asking the kernel …",
@@ -43,6 +44,7 @@ export function Accounting({ lab, named = false }: { lab: LiveLab; named?: boole
   const account = last.current;
   const entry = account?.entry ?? lab.selection.value; // the one that the numbers belong to
   const scale = account?.scale ?? 0;
+  const secret = isSecret(lab, entry);
   return (
     <table
       class={`rw-accounting ${now ? "" : "rw-moving"}`}
@@ -66,11 +68,20 @@ export function Accounting({ lab, named = false }: { lab: LiveLab; named?: boole
                 {number === null ? (
                   <td class="rw-missing">{missing(name, account, kernel)}</td>
                 ) : (
-                  <td data-value={number} title={`${label} = ${allDigits(number)}`}>
-                    {long(number)}
+                  <td
+                    data-value={secret ? HIDDEN : number}
+                    title={`${label} = ${secret ? HIDDEN : allDigits(number)}`}
+                  >
+                    {secret ? HIDDEN : long(number)}
                   </td>
                 )}
-                <td title={Array.isArray(judged) ? differenceText(judged[0], scale) : undefined}>
+                <td
+                  title={
+                    Array.isArray(judged)
+                      ? differenceText(judged[0], lab.veil.text(scale, allDigits))
+                      : undefined
+                  }
+                >
                   {now ? verdictText(judged, scale) : "…"}
                 </td>
               </tr>
@@ -80,6 +91,17 @@ export function Accounting({ lab, named = false }: { lab: LiveLab; named?: boole
       </tbody>
     </table>
   );
+}
+
+/** Whether a reader is about to predict the gradient of an entry: every witness would give it away,
+ * central differences and an account of a moment ago too. */
+function isSecret({ results, veil }: LiveLab, entry: string): boolean {
+  if (!veil.drawn) return false;
+  try {
+    return veil.hides(results.quantity(`gradient[${entry}]`).data[0], "gradient");
+  } catch {
+    return false; // the entry has vanished with a change of sizes
+  }
 }
 
 /** A difference and how large it may be, or what is to be said instead; null for nothing yet. */
@@ -160,8 +182,8 @@ function verdictText(judged: Judged, scale: number): string {
   return `differs by ${by} ${size <= tolerance ? "✓" : "✗"}`;
 }
 
-function differenceText(difference: number, scale: number): string {
-  return `differs by ${allDigits(Math.abs(difference))}, where the largest of all gradient entries is ${allDigits(scale)}`;
+function differenceText(difference: number, scale: string): string {
+  return `differs by ${allDigits(Math.abs(difference))}, where the largest of all gradient entries is ${scale}`;
 }
 
 const long = (x: number) =>

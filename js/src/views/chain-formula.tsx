@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { subscript } from "../engine/labels";
 import type { Program } from "../engine/program";
+import { HIDDEN } from "../veil";
 import type { ChainRule, Factor } from "./chain-factors";
 import { WHOLE } from "./chain-factors";
 
@@ -142,7 +143,8 @@ export function SymbolOf({ rule, factor }: { rule: ChainRule; factor: Factor }) 
 const FEW = 4; // Jacobians that the formula writes out
 
 /** C₆,₄ = v₆ᵀ J₆ J₅ ∂⁺h₄/∂θ, and what J and ∂⁺ are. */
-export function Formula({ rule, program }: { rule: ChainRule; program: Program }) {
+export function Formula(props: { rule: ChainRule; program: Program; secret: boolean }) {
+  const { rule, program, secret } = props;
   const { left, right, result, entry, nothing } = rule;
   const factors = left.length ? [...left, right[right.length - 1]] : right;
   const jacobians = factors.filter(({ kind }) => kind === "jacobian");
@@ -151,7 +153,8 @@ export function Formula({ rule, program }: { rule: ChainRule; program: Program }
     <p class="rw-chain-formula">
       <SymbolOf rule={rule} factor={result} />
       <span class="rw-chain-op">=</span>
-      {nothing && <span title="zero by construction, whatever the numbers are">0</span>}
+      {nothing && !secret && <span title="zero by construction, whatever the numbers are">0</span>}
+      {secret && HIDDEN}
       {factors.map((factor, i) => {
         if (hidden.includes(factor) && factor !== hidden[0]) return null;
         return factor === hidden[0] ? (

@@ -4,7 +4,8 @@
 import { type Signal, useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { allDigits, commonPower, fitting, powerText, shifted, threeDigits } from "../format";
+import { allDigits, commonPower, fitting, powerText, shifted } from "../format";
+import { COLOURLESS, HIDDEN, type Veil } from "../veil";
 import { type Factor, WHOLE } from "./chain-factors";
 import { extent, type Measure } from "./chain-fit";
 import { strength, tint } from "./kit";
@@ -16,14 +17,19 @@ export interface Pointed {
   readonly column: number;
 }
 
-export function numberText(factor: Factor, row: number, column: number): string {
+export function numberText(veil: Veil, factor: Factor, row: number, column: number): string {
   const { whole, data, part, columns } = factor;
   const at = row * columns + column;
-  const text = `${factor.name(row, column)} = ${allDigits(whole[at])}`;
-  return part === WHOLE ? text : `${text}, of which ${part}: ${allDigits(data[at])}`;
+  const text = `${factor.name(row, column)} = ${veil.text(whole[at], allDigits, quantityOf(factor))}`;
+  return part === WHOLE
+    ? text
+    : `${text}, of which ${part}: ${veil.text(data[at], allDigits, quantityOf(factor))}`;
 }
 
+const quantityOf = ({ kind }: Factor) => (kind === "result" ? "contribution" : kind);
+
 interface MatrixProps {
+  readonly veil: Veil;
   readonly factor: Factor;
   /** Its place among the factors. */
   readonly at: number;
@@ -34,15 +40,20 @@ interface MatrixProps {
   readonly pointed: Signal<Pointed | null>;
 }
 
-export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: MatrixProps) {
+export function Matrix(props: MatrixProps) {
+  const { veil, factor, at, symbol, limit, measure, theme, pointed } = props;
   const { rows, columns, kind, step, split, about } = factor;
   const numbers = useRef<HTMLDivElement>(null);
   const [width, height] = extent(factor, measure);
   const tiles = measure.tiles && kind !== "result";
   const room = kind === "result" ? 9 : measure.width < 48 ? 6 : 7;
   const power = tiles || kind === "result" ? 0 : commonPower(factor.data, room);
-  const scale = power ? powerText(power) : `±${threeDigits(limit)}`;
+  const scale = power ? powerText(power) : `±${veil.text(limit)}`;
 
+  useLayoutEffect(() => {
+    // Written again when a number is pointed at.
+    if (veil.drawn) numbers.current?.removeAttribute("title");
+  });
   const point = (row: number, column: number) => {
     const i = Math.min(Math.max(row, 0), rows - 1);
     const j = Math.min(Math.max(column, 0), columns - 1);
@@ -50,7 +61,7 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
     if (now?.factor !== at || now.row !== i || now.column !== j) {
       pointed.value = { factor: at, row: i, column: j };
     }
-    if (numbers.current) numbers.current.title = numberText(factor, i, j);
+    if (numbers.current) numbers.current.title = numberText(veil, factor, i, j);
   };
   const follow = (event: PointerEvent) => {
     const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
@@ -72,7 +83,7 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
     <figure class="rw-chain-factor" data-factor={kind} data-at={step}>
       <figcaption title={about}>
         {symbol}
-        <small title={scaleText(power, limit)}>
+        <small title={scaleText(power, veil.text(limit, allDigits))}>
           {kind !== "result" && factor.data.some(Boolean) && scale}
         </small>
       </figcaption>
@@ -107,9 +118,9 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
         onKeyDown={press}
       >
         {tiles ? (
-          <Tiles factor={factor} limit={limit} theme={theme} />
+          <Tiles veil={veil} factor={factor} limit={limit} theme={theme} />
         ) : (
-          <Numbers factor={factor} limit={limit} room={room} power={power} />
+          <Numbers veil={veil} factor={factor} limit={limit} room={room} power={power} />
         )}
         <Cursor at={at} pointed={pointed} />
       </div>
@@ -119,8 +130,8 @@ export function Matrix({ factor, at, symbol, limit, measure, theme, pointed }: M
   );
 }
 
-function scaleText(power: number, limit: number): string {
-  const colours = `full colour stands for ±${allDigits(limit)}`;
+function scaleText(power: number, limit: string): string {
+  const colours = `full colour stands for ±${limit}`;
   return power ? `numbers are written ${powerText(power)}; ${colours}` : colours;
 }
 
@@ -148,21 +159,35 @@ function Cursor({ at, pointed }: { at: number; pointed: Signal<Pointed | null> }
   return <span class="rw-chain-cursor" style={{ "--rw-i": here.row, "--rw-j": here.column }} />;
 }
 
-function Numbers(props: { factor: Factor; limit: number; room: number; power: number }) {
-  const { factor, limit, room, power } = props;
+interface NumbersProps {
+  readonly veil: Veil;
+  readonly factor: Factor;
+  readonly limit: number;
+  readonly room: number;
+  readonly power: number;
+}
+
+function Numbers({ veil, factor, limit, room, power }: NumbersProps) {
   return (
     <>
-      {Array.from(factor.data, (x, i) => (
-        <span key={i} class="rw-cell" data-value={x} {...tint(x, limit)}>
-          {fitting(shifted(x, power), room)}
-        </span>
-      ))}
+      {Array.from(factor.data, (x, i) =>
+        veil.hides(x, quantityOf(factor)) ? (
+          <span key={i} class="rw-cell" {...COLOURLESS}>
+            {HIDDEN}
+          </span>
+        ) : (
+          <span key={i} class="rw-cell" data-value={x} {...tint(x, limit)}>
+            {fitting(shifted(x, power), room)}
+          </span>
+        ),
+      )}
     </>
   );
 }
 
 /** One pixel for each number, scaled up: a matrix of hundreds costs no more than one of a few. */
-function Tiles({ factor, limit, theme }: { factor: Factor; limit: number; theme: string }) {
+function Tiles(props: { veil: Veil; factor: Factor; limit: number; theme: string }) {
+  const { veil, factor, limit, theme } = props;
   const canvas = useRef<HTMLCanvasElement>(null);
   const { rows, columns, data } = factor;
   useLayoutEffect(() => {
@@ -171,7 +196,7 @@ function Tiles({ factor, limit, theme }: { factor: Factor; limit: number; theme:
     const { negative, positive } = palette(canvas.current, theme);
     const image = context.createImageData(columns, rows);
     data.forEach((x, i) => {
-      const finite = Number.isFinite(x);
+      const finite = Number.isFinite(x) && !veil.hides(x);
       const [red, green, blue] = finite ? (x < 0 ? negative : positive) : GREY;
       image.data[4 * i] = red;
       image.data[4 * i + 1] = green;

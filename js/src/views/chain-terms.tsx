@@ -5,6 +5,7 @@ import { type Terms, terms } from "../engine/paths";
 import { parseEntry } from "../engine/quantities";
 import { allDigits, threeDigits } from "../format";
 import type { LiveLab } from "../live";
+import { COLOURLESS, HIDDEN, type Veil } from "../veil";
 import type { ChainRule } from "./chain-factors";
 import { mostTerms } from "./chain-most";
 import { pathTexts } from "./chain-paths";
@@ -61,8 +62,10 @@ export function RankedTerms({ lab, rule }: RankedTermsProps) {
   const [section, width] = useWidth<HTMLElement>();
   const { terms: found, remainder, count, gross } = ranked;
   const overflown = !rule.nothing && !Number.isFinite(rule.total);
+  const secret =
+    (rule.nothing !== null || gross === 0) && lab.veil.hides(rule.total, "contribution");
   const zero = rule.nothing || gross === 0 ? zeroText(count) : null;
-  const why = overflown ? overflownText(lab) : zero; // one line, as short as a term
+  const why = secret ? HIDDEN : overflown ? overflownText(lab) : zero; // one line, as short as a term
   // Of what is opened the factors need room; how much of it does not depend on the selection.
   const lines = open < 0 ? Math.max(1, mostTerms(lab.results.trace, TOP)) : TOP;
   const list = why === null ? found : [];
@@ -97,62 +100,85 @@ export function RankedTerms({ lab, rule }: RankedTermsProps) {
                 >
                   {texts[i]}
                 </button>
-                <Bar value={value} limit={limit} title={`term ${i + 1} = ${allDigits(value)}`} />
+                <Bar veil={lab.veil} value={value} limit={limit} title={`term ${i + 1}`} />
               </div>
-              {open === i && <Factors factors={factors} value={value} />}
+              {open === i && <Factors veil={lab.veil} factors={factors} value={value} />}
             </li>
           ))}
         </ol>
       )}
       <div class="rw-chain-term rw-chain-others">
-        <span title={`${count} terms in all`}>{othersText(list.length, others)}</span>
+        {secret ? (
+          <span>{HIDDEN}</span>
+        ) : (
+          <span title={`${count} terms in all`}>{othersText(list.length, others)}</span>
+        )}
         <Bar
+          veil={lab.veil}
           value={others > 0n ? remainder : 0}
           limit={limit}
-          title={`remainder = ${allDigits(remainder)}${others > 0n ? "" : ", the sum's rounding"}`}
+          title={others > 0n ? "remainder" : "remainder, but for the sum's rounding"}
         />
       </div>
-      <p class="rw-chain-gross" title={`Σ|terms| = ${allDigits(ranked.gross)}`}>
-        {grossText(ranked)}
+      <p class="rw-chain-gross" title={`Σ|terms| = ${lab.veil.text(ranked.gross, allDigits)}`}>
+        {secret ? HIDDEN : grossText(ranked, lab.veil)}
       </p>
     </section>
   );
 }
 
 /** A bar to the left for minus, to the right for plus, and the number. */
-function Bar({ value, limit, title }: { value: number; limit: number; title: string }) {
-  const part = Math.min(1, Math.abs(value) / limit) || 0;
+function Bar(props: { veil: Veil; value: number; limit: number; title: string }) {
+  const { veil, value, limit, title } = props;
+  const hidden = veil.hides(value);
+  const part = hidden ? 0 : Math.min(1, Math.abs(value) / limit) || 0;
   return (
     <>
       <span class="rw-chain-bar" aria-hidden="true">
-        <span data-side={value < 0 ? "−" : "+"} style={{ width: `${(50 * part).toFixed(2)}%` }} />
+        <span
+          data-side={value < 0 && !hidden ? "−" : "+"}
+          style={{ width: `${(50 * part).toFixed(2)}%` }}
+        />
       </span>
-      <span class="rw-chain-number" title={title} data-value={value}>
-        {threeDigits(value)}
+      <span
+        class="rw-chain-number"
+        title={`${title} = ${veil.text(value, allDigits)}`}
+        data-value={veil.text(value, String)}
+      >
+        {veil.text(value)}
       </span>
     </>
   );
 }
 
-function Factors(props: { factors: readonly (readonly [string, number])[]; value: number }) {
-  const { factors, value } = props;
+interface FactorsProps {
+  readonly veil: Veil;
+  readonly factors: readonly (readonly [string, number])[];
+  readonly value: number;
+}
+
+function Factors({ veil, factors, value }: FactorsProps) {
   const limit = limitOf(factors.map(([, x]) => x));
   return (
     <div class="rw-chain-factors">
       {factors.map(([label, x], i) => (
         <span key={i} class="rw-chain-product">
           {i > 0 && <span class="rw-chain-op">×</span>}
-          <span class="rw-chain-local" title={`${label} = ${allDigits(x)}`}>
+          <span class="rw-chain-local" title={`${label} = ${veil.text(x, allDigits)}`}>
             <span>{label}</span>
-            <span class="rw-cell" data-value={x} {...tint(x, limit)}>
-              {threeDigits(x)}
+            <span
+              class="rw-cell"
+              data-value={veil.text(x, String)}
+              {...(veil.hides(x) ? COLOURLESS : tint(x, limit))}
+            >
+              {veil.text(x)}
             </span>
           </span>
         </span>
       ))}
       <span class="rw-chain-product">
         <span class="rw-chain-op">=</span>
-        <b title={allDigits(value)}>{threeDigits(value)}</b>
+        <b title={veil.text(value, allDigits)}>{veil.text(value)}</b>
       </span>
     </div>
   );
@@ -183,12 +209,12 @@ function countText(count: bigint): string {
   return count < 1_000_000n ? String(count) : threeDigits(Number(count));
 }
 
-function grossText({ gross, total, count }: Terms): string {
+function grossText({ gross, total, count }: Terms, veil: Veil): string {
   if (count === 0n) return "\u00a0";
   if (!Number.isFinite(gross)) return "Σ|terms| grows beyond what a computer holds";
   if (gross === 0) return "\u00a0";
   const times = gross / Math.abs(total);
-  if (!Number.isFinite(times)) return `Σ|terms| is ${threeDigits(gross)}: they cancel altogether`;
+  if (!Number.isFinite(times)) return `Σ|terms| is ${veil.text(gross)}: they cancel altogether`;
   const how = times > 1.5 ? "they cancel" : times > 1.01 ? "few cancel" : "none cancel";
   return `Σ|terms| is ${threeDigits(times)} × the total: ${how}`;
 }

@@ -6,6 +6,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { cellName } from "../format";
 import type { LiveLab } from "../live";
+import { HIDDEN, type Veil } from "../veil";
 import { Accounting } from "./accounting";
 import { Buttons } from "./buttons";
 import { type ChainRule, chainRule, type Factor, WHOLE } from "./chain-factors";
@@ -25,6 +26,8 @@ export function Chain({ lab }: { lab: LiveLab; view: AnyModel }) {
   const rule = chainRule(lab.results, entry, lab.cell.value, chosen);
   const { parts, total, cell } = rule;
   const part = parts.includes(chosen) ? chosen : WHOLE;
+  // That nothing flows would say that the number is zero.
+  const secret = rule.nothing !== null && lab.veil.hides(total, "contribution");
   return (
     <Panel
       name="chain"
@@ -33,7 +36,13 @@ export function Chain({ lab }: { lab: LiveLab; view: AnyModel }) {
           the chain rule behind {cellName(cell)} of <code>{entry}</code>
         </>
       }
-      say={Number.isFinite(total) ? sentence(rule, program.truncation !== null) : overflowText(lab)}
+      say={
+        secret
+          ? SECRET
+          : Number.isFinite(total)
+            ? sentence(rule, program.truncation !== null)
+            : overflowText(lab)
+      }
       tools={
         parts.length > 0 && (
           <>
@@ -48,7 +57,7 @@ export function Chain({ lab }: { lab: LiveLab; view: AnyModel }) {
         )
       }
     >
-      <Formula rule={rule} program={program} />
+      <Formula rule={rule} program={program} secret={secret} />
       <Product rule={rule} lab={lab} />
       <div class="rw-chain-below">
         <RankedTerms lab={lab} rule={rule} />
@@ -82,6 +91,8 @@ function sentence({ form, cell, nothing }: ChainRule, truncated: boolean): strin
     : `The seed at t = ${t + 1}, carried back through every J, meets what step ${k + 1}'s use of θ makes of the state.`;
 }
 
+const SECRET = "Whether anything flows here is shown when it has been predicted.";
+
 function Product({ rule, lab }: { rule: ChainRule; lab: LiveLab }) {
   const { program } = lab.results;
   const [host, measured] = useWidth<HTMLDivElement>();
@@ -106,7 +117,11 @@ function Product({ rule, lab }: { rule: ChainRule; lab: LiveLab }) {
         class="rw-chain-product-line"
         style={{ height: `${sizeOf(program) * unit.height + (states > 1 ? 75 : 62) + 18}px` }}
       >
-        {rule.nothing && <p class="rw-chain-nothing">{nothingText(rule, program)}</p>}
+        {rule.nothing && (
+          <p class="rw-chain-nothing">
+            {lab.veil.hides(rule.total, "contribution") ? HIDDEN : nothingText(rule, program)}
+          </p>
+        )}
         {!rule.nothing &&
           factors.map((factor, i) => {
             if (skipped.includes(factor)) return null;
@@ -117,6 +132,7 @@ function Product({ rule, lab }: { rule: ChainRule; lab: LiveLab }) {
                 sign={signBefore(factors, i, left.length)}
               >
                 <Matrix
+                  veil={lab.veil}
                   factor={factor}
                   at={i}
                   symbol={<SymbolOf rule={rule} factor={factor} />}
@@ -144,7 +160,7 @@ function Product({ rule, lab }: { rule: ChainRule; lab: LiveLab }) {
             );
           })}
       </div>
-      <Readout pointed={pointed} factors={factors} nothing={!!rule.nothing} />
+      <Readout veil={lab.veil} pointed={pointed} factors={factors} nothing={!!rule.nothing} />
     </>
   );
 }
@@ -165,6 +181,7 @@ function signBefore(factors: readonly Factor[], i: number, left: number): string
 }
 
 function Readout(props: {
+  veil: Veil;
   pointed: Signal<Pointed | null>;
   factors: readonly Factor[];
   nothing: boolean;
@@ -179,7 +196,7 @@ function Readout(props: {
   const inside = factor && at.row < factor.rows && at.column < factor.columns;
   return (
     <p class="rw-chain-readout" aria-live="polite">
-      {props.nothing ? "\u00a0" : inside ? numberText(factor, at.row, at.column) : hint}
+      {props.nothing ? "\u00a0" : inside ? numberText(props.veil, factor, at.row, at.column) : hint}
     </p>
   );
 }

@@ -4,6 +4,7 @@
 import type { Nothing } from "../engine/factors";
 import { allDigits, fitting } from "../format";
 import type { Cell } from "../live";
+import { HIDDEN } from "../veil";
 import { type Numbers, shade } from "./contributions-numbers";
 
 export interface Picture {
@@ -24,6 +25,10 @@ export interface Picture {
   readonly norm: boolean;
   /** What the gradient is called beside its symbol, if truncated. */
   readonly truncated: string;
+  /** What is not to be shown. */
+  readonly hides: (x: number, quantity: string) => boolean;
+  /** Whether anything is. */
+  readonly veiled: boolean;
 }
 
 const REASONS: Readonly<Record<Nothing, (t: number, k: number) => string>> = {
@@ -36,9 +41,11 @@ export function reasonText(reason: Nothing, { t, k }: Cell): string {
   return REASONS[reason](t + 1, k + 1);
 }
 
+const COLOURLESS = { sign: HIDDEN, depth: 0 } as const;
+
 /** An element, new and empty, and what it shows since. */
 class Spot {
-  private value: number | undefined;
+  private value: number | string | undefined;
   private written = "";
   private sign = "";
   private depth = -1;
@@ -46,12 +53,13 @@ class Spot {
 
   constructor(readonly el: HTMLElement) {}
 
-  number(x: number, limit: number, decades: number | null): void {
-    if (!Object.is(this.value, x)) {
-      this.value = x;
-      this.el.setAttribute("data-value", String(x));
+  number(x: number, limit: number, decades: number | null, hidden: boolean): void {
+    const value = hidden ? HIDDEN : x;
+    if (!Object.is(this.value, value)) {
+      this.value = value;
+      this.el.setAttribute("data-value", String(value));
     }
-    const { sign, depth } = shade(x, limit, decades);
+    const { sign, depth } = hidden ? COLOURLESS : shade(x, limit, decades);
     if (this.sign !== sign) {
       this.sign = sign;
       this.el.setAttribute("data-sign", sign);
@@ -76,6 +84,13 @@ class Spot {
   }
 }
 
+/** Which quantity a sum is. */
+const SUMS: Readonly<Record<string, string>> = {
+  loss: "by_loss",
+  source: "by_source",
+  total: "gradient",
+};
+
 export const SUM_ROOM = 8; // characters that a sum over k has room for
 const LABELLED = 4; // where steps are crowded, one in so many is labelled
 
@@ -98,25 +113,30 @@ export class Grid {
   }
 
   draw(picture: Picture): void {
-    const { numbers, reasons, limit, sumLimit, decades, room, sumRoom, selected } = picture;
+    const { numbers, reasons, limit, sumLimit, decades, room, sumRoom, selected, hides, veiled } =
+      picture;
     const before = this.picture?.selected;
     this.picture = picture;
     this.cells.forEach((spot, i) => {
       const x = numbers.cells[i];
       const reason = reasons[i];
-      spot.number(x, limit, decades);
-      spot.text(room && !reason ? fitting(x, room) : "");
-      spot.state(reason ?? (x === 0 ? "zero" : ""));
+      const hidden = hides(x, "contribution");
+      spot.number(x, limit, decades, hidden);
+      spot.text(hidden ? HIDDEN : room && !reason ? fitting(x, room) : "");
+      spot.state(hidden ? "hidden" : (reason ?? (x === 0 ? "zero" : "")));
     });
     for (const spot of this.sums) {
       const [over, at] = (spot.el.dataset["sum"] as string).split(",");
       const x = this.sumOf(over, Number(at));
-      spot.number(x, sumLimit, decades);
-      spot.text(fitting(x, over === "source" ? sumRoom : SUM_ROOM));
-      spot.state(x === 0 ? "zero" : "");
+      const hidden = hides(x, SUMS[over]);
+      spot.number(x, sumLimit, decades, hidden);
+      spot.text(hidden ? HIDDEN : fitting(x, over === "source" ? sumRoom : SUM_ROOM));
+      spot.state(hidden ? "hidden" : x === 0 ? "zero" : "");
     }
     if (before?.t !== selected.t || before?.k !== selected.k) this.select(selected);
-    for (const el of this.root.querySelectorAll<HTMLElement>(":is(:hover, :focus)[title]")) {
+    // What was pointed at before something was hidden must not tell it now.
+    const told = veiled ? "[title]" : ":is(:hover, :focus)[title]";
+    for (const el of this.root.querySelectorAll<HTMLElement>(told)) {
       this.describe(el);
     }
   }
@@ -138,11 +158,13 @@ export class Grid {
   }
 
   private cellText({ t, k }: Cell): string {
-    const { numbers, reasons, of, norm } = this.picture as Picture;
+    const { numbers, reasons, of, norm, hides } = this.picture as Picture;
     const at = t * this.steps + k;
+    const hidden = hides(numbers.cells[at], "contribution");
     const what = norm ? `norm of C[t = ${t + 1}, k = ${k + 1}]` : `C[t = ${t + 1}, k = ${k + 1}]`;
-    const reason = reasons[at];
-    const value = reason ? reasonText(reason, { t, k }) : allDigits(numbers.cells[at]);
+    const reason = hidden ? null : reasons[at];
+    const number = hidden ? HIDDEN : allDigits(numbers.cells[at]);
+    const value = reason ? reasonText(reason, { t, k }) : number;
     const steps = `loss step ${t}, source step ${k} in code`;
     return reason
       ? `${what} of ${of}: ${value} (${steps})`
@@ -150,10 +172,11 @@ export class Grid {
   }
 
   private sumText(name: string): string {
-    const { of, norm, truncated } = this.picture as Picture;
+    const { of, norm, truncated, hides } = this.picture as Picture;
     const [over, at] = name.split(",");
     const step = Number(at) + 1;
-    const value = allDigits(this.sumOf(over, Number(at)));
+    const sum = this.sumOf(over, Number(at));
+    const value = hides(sum, SUMS[over]) ? HIDDEN : allDigits(sum);
     const normOf = norm ? "norm of " : "";
     if (over === "total") return `${normOf}Σ over all t and k = ∂L/∂${of}${truncated} = ${value}`;
     if (over === "loss") {

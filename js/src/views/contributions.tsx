@@ -4,7 +4,7 @@ import type { AnyModel } from "@anywidget/types";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { ways } from "../engine/factors";
 import { parseEntry } from "../engine/quantities";
-import { cellName, threeDigits } from "../format";
+import { cellName } from "../format";
 import type { LiveLab } from "../live";
 import { Buttons } from "./buttons";
 import { cellOf, Grid, SUM_ROOM } from "./contributions-grid";
@@ -100,6 +100,7 @@ export function Contributions({ lab }: { lab: LiveLab; view: AnyModel }) {
       </div>
       {drawn && (
         <Legend
+          lab={lab}
           limit={limits.limit}
           norm={whole === "parameter"}
           decades={decades}
@@ -141,6 +142,7 @@ interface CellsProps extends Limits {
 }
 
 function Cells({ lab, leaf, size, ...rest }: CellsProps) {
+  const veiled = lab.veil.drawn;
   const { program } = lab.results;
   const T = program.seqLen;
   const root = useRef<HTMLDivElement>(null);
@@ -164,7 +166,8 @@ function Cells({ lab, leaf, size, ...rest }: CellsProps) {
       grid.current = { el, grid: new Grid(el, T) };
     }
     const truncated = truncatedText(program);
-    grid.current.grid.draw({ ...rest, ...writing, reasons, selected, truncated });
+    const { hides } = lab.veil;
+    grid.current.grid.draw({ ...rest, ...writing, reasons, selected, truncated, hides, veiled });
   });
 
   const target = (event: Event) =>
@@ -322,25 +325,27 @@ function Rows(props: {
 }
 
 interface LegendProps {
+  readonly lab: LiveLab;
   readonly limit: number;
   readonly norm: boolean;
   readonly decades: number | null;
   readonly cut: boolean;
 }
 
-function Legend({ limit, norm, decades, cut }: LegendProps) {
-  const least = decades === null ? "0" : `±${threeDigits(limit / 10 ** decades)}`;
+function Legend({ lab, limit, norm, decades, cut }: LegendProps) {
+  const most = lab.veil.text(limit);
+  const least = decades === null ? "0" : `±${lab.veil.text(limit / 10 ** decades)}`;
   return (
     <p class="rw-map-legend">
       {!norm && (
         <>
-          <span class="rw-map-end">−{threeDigits(limit)}</span>
+          <span class="rw-map-end">−{most}</span>
           <span class="rw-map-ramp" data-ramp="−" />
         </>
       )}
       <span>{norm ? least.replace("±", "") : least}</span>
       <span class="rw-map-ramp" data-ramp="+" />
-      <span class="rw-map-end rw-map-left">{threeDigits(limit)}</span>
+      <span class="rw-map-end rw-map-left">{most}</span>
       <span class="rw-map-mark" data-state="no way">
         ·
       </span>

@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { allDigits, threeDigits } from "../format";
+import { isGiven } from "./graph-numbers";
 import { columnX, entryAt, type Placed, type Scene, stepsOf } from "./graph-scene";
 import type { GraphState } from "./graph-state";
 import { groupName, numberName, onOwnScale } from "./graph-words";
@@ -17,19 +18,30 @@ interface Group {
 export function Groups({ state, scene }: { state: GraphState; scene: Scene }) {
   const groups = useRef(new Map<string, Group>());
   const picture = state.picture.value;
+  const { veil } = state.lab;
+  const write = useMemo(() => {
+    const given = (row: Placed) => isGiven(state.picture.peek(), row.id);
+    return (row: Placed, x: number, as: (x: number) => string) =>
+      given(row) ? as(x) : veil.text(x, as, "graph");
+  }, [state, veil]);
 
   // At rest only: nobody hears or reads numbers while a slider moves.
   useEffect(() => {
     const timer = setTimeout(() => {
       for (const { row, step, el } of groups.current.values()) {
         const numbers = picture.rows.get(row.id)?.columns[step < 0 ? scene.steps : step] ?? null;
-        const said = numbers ? Array.from(numbers, threeDigits).join(", ") : "blank";
+        const said = numbers
+          ? Array.from(numbers, (x) => write(row, x, threeDigits)).join(", ")
+          : "blank";
         el.setAttribute("aria-label", `${groupName(state, picture, row, step)}: ${said}`);
-        el.dataset["value"] = numbers ? Array.from(numbers, String).join(" ") : "";
+        el.dataset["value"] = numbers
+          ? Array.from(numbers, (x) => write(row, x, String)).join(" ")
+          : "";
+        if (veil.drawn) el.removeAttribute("title"); // until it is pointed at
       }
     }, REST_MS);
     return () => clearTimeout(timer);
-  }, [state, scene, picture]);
+  }, [state, scene, picture, veil, write]);
 
   const elements = useMemo(() => {
     groups.current = new Map();
@@ -45,9 +57,11 @@ export function Groups({ state, scene }: { state: GraphState; scene: Scene }) {
       const shown = state.picture.peek();
       const numbers = shown.rows.get(row.id)?.columns[step < 0 ? scene.steps : step];
       const name = numberName(state, shown, row, step, nearest);
-      const most = threeDigits(shown.rows.get(row.id)?.limit ?? 0);
+      const most = veil.text(shown.rows.get(row.id)?.limit ?? 0);
       const own = onOwnScale(shown, row) ? `; this row's colours go up to ±${most}` : "";
-      el.title = numbers ? `${name} = ${allDigits(numbers[nearest])}${own}` : `${name}: blank`;
+      el.title = numbers
+        ? `${name} = ${write(row, numbers[nearest], allDigits)}${own}`
+        : `${name}: blank`;
     };
     return scene.rows.flatMap((row) =>
       stepsOf(scene, row).map((step) => {
@@ -75,6 +89,6 @@ export function Groups({ state, scene }: { state: GraphState; scene: Scene }) {
         );
       }),
     );
-  }, [state, scene]);
+  }, [state, scene, veil, write]);
   return <div class="rw-graph-groups">{elements}</div>;
 }

@@ -68,5 +68,5 @@ function said(state: GraphState, step: number, i: number, j: number, x: number):
     adjoints: `what ${makes} carries back to ${reads}`,
     flow: `share of C[t = ${t + 1}, k = ${k + 1}] of ${entry} that passes from ${reads} to ${makes}`,
   }[lens];
-  return `${what}${ofLayer(state.program.value, state.block.value)} = ${allDigits(x)}`;
+  return `${what}${ofLayer(state.program.value, state.block.value)} = ${state.lab.veil.text(x, allDigits)}`;
 }

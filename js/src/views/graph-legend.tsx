@@ -1,6 +1,5 @@
 /** What colours and widths mean, and up to which number. */
 
-import { threeDigits } from "../format";
 import { Buttons } from "./buttons";
 import type { GraphState, Lens } from "./graph-state";
 import type { Scale } from "./kit";
@@ -35,7 +34,7 @@ const OWN_SCALE = {
 export function Legend({ state }: { state: GraphState }) {
   const { lens, limit, part, leastEdge } = state.picture.value;
   const scale = state.scale.value;
-  const most = threeDigits(limit);
+  const most = state.lab.veil.text(limit);
   const noEdges = lens === "adjoints" && part === "direct";
   return (
     <div class="rw-graph-legend">

@@ -1,9 +1,9 @@
-/** What the accent marks: the way of the contribution in focus, or the operation just done. */
+/** What the accent marks: the way of the contribution in focus, or the operation just done; and what
+ * is pointed at in a ledger. */
 
-import { type Block, previousStep } from "../engine/program";
-import { uses } from "../engine/walk";
 import type { Picture } from "./graph-numbers";
 import type { GraphState } from "./graph-state";
+import { type Use, useOf, usesOf } from "./graph-uses";
 
 export interface Lit {
   /** Columns with a tinted ground. */
@@ -13,17 +13,17 @@ export interface Lit {
   readonly whole: boolean;
   /** Where the entry in focus enters the network at its source step: from what it multiplies, if it
    * is drawn, to what it is added into. */
-  readonly enters: { readonly from: Spot | null; readonly to: Spot } | null;
+  readonly enters: Use | null;
+  /** Where the leaf that is pointed at is used. */
+  readonly pointed: readonly Use[];
 }
 
-/** One entry of a row at a step. */
-export interface Spot {
-  readonly row: string;
-  readonly step: number;
-  readonly i: number;
+export function litBy(state: GraphState, picture: Picture, steps: number): Lit {
+  const pointed = usesOf(state.program.value, state.block.value, state.lab.pointed.value);
+  return { ...accented(state, picture, steps), pointed };
 }
 
-export function litBy(state: GraphState, { lens, rows }: Picture, steps: number): Lit {
+function accented(state: GraphState, { lens, rows }: Picture, steps: number): Omit<Lit, "pointed"> {
   const { t, k } = state.focus.value;
   const bands = t === k ? [t] : [t, k];
   if (state.position.value !== null) {
@@ -66,48 +66,7 @@ function rowOf(state: GraphState, node: number, name: string): string {
   return "";
 }
 
-function entering(state: GraphState): Lit["enters"] {
+function entering(state: GraphState): Use | null {
   const { leaf, index, k } = state.focus.value;
-  const block = state.program.value.blocks[state.block.value];
-  const [use] = index.length ? uses(block, leaf, index) : [];
-  if (use === undefined) return null;
-  const to = up(
-    block,
-    use,
-    index[0] - (block.template.nodes[use].op === "matvec" ? block.starts[use] : 0),
-  );
-  const { op, args } = block.template.nodes[use];
-  const from = op === "matvec" ? down(block, args[1], index[1], k) : null;
-  return to && { from, to: { ...to, step: k } };
-}
-
-/** The drawn entry that an entry of a node is added into. */
-function up(block: Block, node: number, i: number): Omit<Spot, "step"> | null {
-  const { nodes, outputs, states } = block.template;
-  const { name } = nodes[node];
-  const state = outputs.indexOf(node);
-  if (state >= 0 || name) return { row: state >= 0 ? states[state] : (name as string), i };
-  for (let user = node + 1; user < nodes.length; user++) {
-    const { op, args } = nodes[user];
-    if (!args.includes(node) || op === "matvec" || op === "concat") continue;
-    const at = op === "slice" ? i - block.starts[user] : i;
-    if (at >= 0 && at < block.widths[user]) return up(block, user, at);
-  }
-  return null;
-}
-
-/** The drawn entry that an entry of a node is read from. */
-function down(block: Block, node: number, i: number, step: number): Spot | null {
-  const { op, args, attrs } = block.template.nodes[node];
-  if (op === "input") {
-    const row = attrs.slot as string;
-    return { row, step: row === "x" ? step : previousStep(block, step), i };
-  }
-  if (op !== "concat") return null;
-  let rest = i;
-  for (const arg of args) {
-    if (rest < block.widths[arg]) return down(block, arg, rest, step);
-    rest -= block.widths[arg];
-  }
-  return null;
+  return index.length ? useOf(state.program.value.blocks[state.block.value], leaf, index, k) : null;
 }

@@ -292,6 +292,10 @@ function limitOfAll(all: Columns): number {
   return limitOf([largest]);
 }
 
+/** Whether a row shows what the network is given, which is no secret. */
+export const isGiven = ({ lens }: Picture, id: string) =>
+  id === "target" || (id === "x" && lens !== "adjoints");
+
 function allFinite(numbers: Float64Array): boolean {
   for (let i = 0; i < numbers.length; i++) if (!Number.isFinite(numbers[i])) return false;
   return true;

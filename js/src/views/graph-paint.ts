@@ -1,11 +1,13 @@
 /** Draws a picture on a canvas: edges first, then the cells and units, then the numbers. */
 
 import { fitting } from "../format";
-import type { Lit, Spot } from "./graph-lit";
-import type { Numbers, Picture } from "./graph-numbers";
+import { HIDDEN } from "../veil";
+import type { Lit } from "./graph-lit";
+import { isGiven, type Numbers, type Picture } from "./graph-numbers";
+import { pathOfUses, spotAt } from "./graph-pointed";
 import {
   columnX,
-  curved,
+  drawEdge,
   edgeAt,
   entryAt,
   heightsOf,
@@ -71,6 +73,7 @@ export class Painter {
     private readonly scale: Scale,
     private readonly palette: Palette,
     private readonly lit: Lit,
+    private readonly secret: (x: number, quantity: string) => boolean = () => false,
   ) {}
 
   paint(): void {
@@ -86,6 +89,7 @@ export class Painter {
       if (row.kind !== "figure") this.row(row);
       else for (let step = 0; step < scene.steps; step++) this.figure(row, step);
     }
+    this.pointed();
   }
 
   private numbers(row: Placed, step: number): Numbers {
@@ -136,12 +140,12 @@ export class Painter {
           const drawn = Number.isFinite(x) && Math.abs(x) >= picture.leastEdge;
           const part = drawn ? strength(x, picture.limit, this.scale) : 0;
           if (part < SEEN) {
-            if (withStructure) this.edge(structure, ...edgeAt(scene, heights, step, i, j));
+            if (withStructure) drawEdge(structure, scene, ...edgeAt(scene, heights, step, i, j));
             continue;
           }
           const width = Math.max(THINNEST, thickest * part);
           const bucket = Math.round(2 * width) * 2 + (x > 0 ? 1 : 0);
-          this.edge(at(buckets, bucket), ...edgeAt(scene, heights, step, i, j));
+          drawEdge(at(buckets, bucket), scene, ...edgeAt(scene, heights, step, i, j));
         }
       }
     }
@@ -163,10 +167,10 @@ export class Painter {
 
   /** The copy of the entry in focus at its source step. */
   private entry(): void {
-    const { ctx, palette, lit } = this;
+    const { ctx, scene, palette, lit } = this;
     if (!lit.enters) return;
-    const to = this.spot(lit.enters.to);
-    const from = lit.enters.from && this.spot(lit.enters.from);
+    const to = spotAt(scene, lit.enters.to);
+    const from = lit.enters.from && spotAt(scene, lit.enters.from);
     if (!to) return;
     ctx.strokeStyle = palette.accent;
     ctx.lineWidth = 2;
@@ -176,24 +180,21 @@ export class Painter {
     if (from) {
       ctx.moveTo(...from);
       ctx.lineTo(...to);
-    } else ctx.arc(...to, this.scene.radius + 4, 0, 2 * Math.PI);
+    } else ctx.arc(...to, scene.radius + 4, 0, 2 * Math.PI);
     ctx.stroke();
     ctx.lineCap = "butt";
     ctx.setLineDash([]);
   }
 
-  private spot({ row, step, i }: Spot): [number, number] | null {
-    const placed = this.scene.rows.find(({ id }) => id === row);
-    return placed ? entryAt(this.scene, placed, step, i) : null;
-  }
-
-  private edge(path: Path2D, x0: number, y0: number, x1: number, y1: number): void {
-    path.moveTo(x0, y0);
-    if (!curved(this.scene)) path.lineTo(x1, y1);
-    else {
-      const middle = (x0 + x1) / 2;
-      path.bezierCurveTo(middle, y0, middle, y1, x1, y1);
-    }
+  /** The uses of the leaf that is pointed at. */
+  private pointed(): void {
+    const { ctx, palette, lit } = this;
+    if (!lit.pointed.length) return;
+    ctx.save();
+    ctx.strokeStyle = palette.accent;
+    ctx.lineWidth = 1.5;
+    ctx.stroke(pathOfUses(this.scene, lit.pointed));
+    ctx.restore();
   }
 
   /** A row's units, or its cells: the ground, the colours, the lines, then the numbers, each of
@@ -223,7 +224,7 @@ export class Painter {
           this.outline(marked ? frames.lit : known ? frames.shown : frames.plain, row, step, i);
         }
         if (!numbers || !colored) continue;
-        const tint = depthOf(numbers[i], limit, this.scale);
+        const tint = this.hides(row, numbers[i]) ? 0 : depthOf(numbers[i], limit, this.scale);
         if (tint) this.outline(at(tints, tint), row, step, i);
       }
     }
@@ -300,10 +301,10 @@ export class Painter {
       else if (!units) {
         ctx.textAlign = "center";
         ctx.fillStyle = colored ? palette.text : palette.quiet;
-        const text = row.classes ? String(numbers[i]) : fitting(numbers[i], characters);
+        const text = row.classes ? String(numbers[i]) : this.written(row, numbers[i], characters);
         ctx.fillText(text, x, y + 0.5);
       } else if (row.characters || strength(numbers[i], limit) > FAINT) {
-        const text = fitting(numbers[i], characters);
+        const text = this.written(row, numbers[i], characters);
         this.number(text, x + radius + 4, y - row.cellHeight * 0.27, "left", palette.text);
       }
     }
@@ -317,15 +318,24 @@ export class Painter {
     if (row.characters) {
       ctx.textAlign = "center";
       ctx.fillStyle = palette.text;
-      ctx.fillText(fitting(x, row.characters), middle, y);
+      ctx.fillText(this.written(row, x, row.characters), middle, y);
       return;
     }
+    if (this.hides(row, x)) return;
     // A bar, where there is no room for a number.
     const limit = picture.rows.get(row.id)?.limit ?? 1;
     const height = row.height * strength(x, limit, this.scale);
     ctx.fillStyle = palette.quiet;
     if (picture.lens === "flow") ctx.fillStyle = palette.strokes[x > 0 ? 1 : 0];
     ctx.fillRect(middle - 3, row.y + row.height - height, 6, height);
+  }
+
+  private hides({ id }: Placed, x: number): boolean {
+    return this.secret(x, "graph") && !isGiven(this.picture, id);
+  }
+
+  private written(row: Placed, x: number, room: number): string {
+    return this.hides(row, x) ? HIDDEN : fitting(x, room);
   }
 
   private cross(x: number, y: number, r: number): void {

@@ -230,3 +230,20 @@ export function heightsOf(scene: Scene): number[] {
     .filter((row) => row.kind === "units")
     .flatMap((row) => Array.from({ length: row.size }, (_, i) => entryAt(scene, row, 0, i)[1]));
 }
+
+/** Add an edge between two points to a path. */
+export function drawEdge(
+  path: Path2D,
+  scene: Scene,
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+): void {
+  path.moveTo(x0, y0);
+  if (!curved(scene)) path.lineTo(x1, y1);
+  else {
+    const middle = (x0 + x1) / 2;
+    path.bezierCurveTo(middle, y0, middle, y1, x1, y1);
+  }
+}

@@ -49,6 +49,11 @@ export function Stage({ state, width }: { state: GraphState; width: number }) {
     const source = event.shiftKey || !program.lossSteps.includes(step);
     state.lab.selectCell(source ? t : step, source ? step : k);
   };
+  const stage = useRef<HTMLDivElement>(null);
+  const veiled = state.lab.veil.drawn;
+  useLayoutEffect(() => {
+    if (veiled) stage.current?.removeAttribute("title"); // written again when it is pointed at
+  }, [veiled]);
   const name = (event: PointerEvent) => {
     const el = event.currentTarget as HTMLElement;
     if (event.target !== el.firstElementChild) return;
@@ -60,7 +65,7 @@ export function Stage({ state, width }: { state: GraphState; width: number }) {
     <>
       {/* biome-ignore lint/a11y/noStaticElementInteractions: a larger target for the mouse alone */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: the ruler under it is for the keyboard */}
-      <div class="rw-graph-stage" style={size} onClick={select} onPointerMove={name}>
+      <div ref={stage} class="rw-graph-stage" style={size} onClick={select} onPointerMove={name}>
         <Drawing state={state} scene={scene} />
         <RowNames state={state} scene={scene} />
         <Groups state={state} scene={scene} />
@@ -121,7 +126,16 @@ function Drawing({ state, scene }: { state: GraphState; scene: Scene }) {
       const picture = state.picture.value;
       ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
       const lit = litBy(state, picture, scene.steps);
-      new Painter(ctx, scene, picture, state.scale.value, palette, lit).paint();
+      canvas.dataset["pointed"] = lit.pointed.length ? state.lab.pointed.value : "";
+      new Painter(
+        ctx,
+        scene,
+        picture,
+        state.scale.value,
+        palette,
+        lit,
+        state.lab.veil.hides,
+      ).paint();
     });
   }, [state, scene, palette, ratio]);
   const size = { width: `${scene.width}px`, height: `${scene.height}px` };

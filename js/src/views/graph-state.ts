@@ -83,6 +83,7 @@ export class GraphState {
 
   readonly picture = computed<Picture>(() => {
     this.lab.revision.value;
+    this.lab.veil.drawn; // what is hidden is drawn anew, too
     const { value: position } = this.position;
     const operations = position === null ? [] : this.walk.value;
     return picture(this.lab.results, {

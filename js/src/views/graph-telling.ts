@@ -13,10 +13,19 @@ import type { Focus } from "./graph-state";
 
 const MOST_NUMBERS = 6;
 
-export function tell(results: Results, block: number, focus: Focus, operation: Operation): string {
-  if (operation.name === "C") return tellUse(results, focus, operation);
+/** How a number is written, if it may be. */
+type Write = (x: number) => string;
+
+export function tell(
+  results: Results,
+  block: number,
+  focus: Focus,
+  operation: Operation,
+  write: Write = threeDigits,
+): string {
+  if (operation.name === "C") return tellUse(results, focus, operation, write);
   const formula = new Formulas(results.program, block, focus.t).of(operation);
-  return `${formula} = ${listed(numbersOf(results, focus.t, operation))}`;
+  return `${formula} = ${listed(numbersOf(results, focus.t, operation), write)}`;
 }
 
 export function numbersOf(results: Results, lossStep: number, operation: Operation): Float64Array {
@@ -45,7 +54,12 @@ function adjointOf({ program, sweep }: Results, lossStep: number, operation: Ope
   return sweep.data.slice(start, start + size);
 }
 
-function tellUse(results: Results, { entry, leaf, index, t }: Focus, operation: Operation): string {
+function tellUse(
+  results: Results,
+  { entry, leaf, index, t }: Focus,
+  operation: Operation,
+  write: Write,
+): string {
   const { program, trace } = results;
   const { block, node, step } = operation;
   const { template, starts } = program.blocks[block];
@@ -59,12 +73,12 @@ function tellUse(results: Results, { entry, leaf, index, t }: Focus, operation: 
   if (result === "y") of = `v${at}[${row}]`;
   else if (result) of = `δ${result}${at}[${row}]`;
   const start = `C[t = ${t + 1}, k = ${step + 1}] of ${entry} = ${of}`;
-  if (op !== "matvec") return `${start} = ${threeDigits(adjoint)}`;
+  if (op !== "matvec") return `${start} = ${write(adjoint)}`;
   const { offset, stride } = layoutOf(program).blocks[block].nodes[args[1]];
   const input = trace.data[offset + step * stride + index[1]];
   const read = inWords(program, labels.node({ block, node: args[1], step }, index[1]), block);
-  const product = threeDigits(adjoint * input);
-  return `${start} · ${read} = ${threeDigits(adjoint)} · ${threeDigits(input)} = ${product}`;
+  const product = write(adjoint * input);
+  return `${start} · ${read} = ${write(adjoint)} · ${write(input)} = ${product}`;
 }
 
 /** The named node whose adjoint a node's is, being only added into it. */
@@ -84,9 +98,9 @@ function rowOf(all: Float64Array, size: number, step: number): Float64Array {
   return all.subarray(step * size, (step + 1) * size);
 }
 
-function listed(numbers: Float64Array): string {
-  if (numbers.length === 1) return threeDigits(numbers[0]);
-  const shown = Array.from(numbers.subarray(0, MOST_NUMBERS), threeDigits);
+function listed(numbers: Float64Array, write: Write): string {
+  if (numbers.length === 1) return write(numbers[0]);
+  const shown = Array.from(numbers.subarray(0, MOST_NUMBERS), (x) => write(x));
   if (numbers.length > MOST_NUMBERS) shown.push(`… ${numbers.length} numbers`);
   return `(${shown.join(", ")})`;
 }

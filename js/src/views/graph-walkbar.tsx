@@ -1,6 +1,7 @@
 /** Step-through: one operation at a time, forward and then backward. */
 
 import type { Program } from "../engine/program";
+import { threeDigits } from "../format";
 import { ofLayer } from "./graph-layers";
 import { introduces, isPreactivation, label, meaning } from "./graph-preactivation";
 import { remark } from "./graph-reason";
@@ -73,7 +74,10 @@ export function Line({ state }: { state: GraphState }) {
   const { results } = state.lab;
   const operation = state.operation.value;
   const focus = state.focus.value;
-  let text = remark(results, picture, focus) ?? hint(results.program);
+  const { veil } = state.lab;
+  // That a contribution is zero, and why, is not said of one that is about to be predicted.
+  const secret = picture.contribution === 0 && veil.hides(0, "contribution");
+  let text = (secret ? null : remark(results, picture, focus)) ?? hint(results.program);
   let hover = "";
   if (operation) {
     const { program } = results;
@@ -81,7 +85,7 @@ export function Line({ state }: { state: GraphState }) {
     const introduced = first ? `, ${label(program, focus.t, operation)}` : "";
     const drawn = operation.block === state.block.value;
     const where = drawn && ofLayer(program, operation.block).replace(" of ", "");
-    text = `${operation.phase}${where ? ` (${where})` : ""}${introduced}: ${tell(results, state.block.value, focus, operation)}`;
+    text = `${operation.phase}${where ? ` (${where})` : ""}${introduced}: ${tell(results, state.block.value, focus, operation, (x) => veil.text(x, threeDigits, "graph"))}`;
     if (isPreactivation(program, operation)) hover = `\n${meaning(program, focus.t, operation)}`;
   } else if (state.position.value !== null) {
     text = "Nothing is computed yet: the inputs, the initial state and the parameters are given.";

@@ -84,7 +84,12 @@ function Sentence({ state }: { state: GraphState }) {
       <b>
         C[t = {t + 1}, k = {k + 1}]
       </b>{" "}
-      of <b>{entry}</b> = <b>{contribution === null ? "?" : threeDigits(contribution)}</b>{" "}
+      of <b>{entry}</b> ={" "}
+      <b>
+        {contribution === null
+          ? "?"
+          : state.lab.veil.text(contribution, threeDigits, "contribution")}
+      </b>{" "}
       {state.program.value.rows > 1
         ? "comes about: the shares of it that pass this layer and direction."
         : `comes about: from its copy of step ${k + 1} (dotted) to the loss; each step's shares sum to it.`}

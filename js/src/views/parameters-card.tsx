@@ -16,6 +16,7 @@ import {
   onGrid,
   reset,
   select,
+  slopeOf,
   slopeText,
   stepOf,
 } from "./parameters-numbers";
@@ -131,7 +132,10 @@ function usePainted(
       const value = shown.values[at];
       painter.show(value, ranges.of(entry, value));
       const steep = shown.slopes?.[at];
-      if (steep !== undefined) painter.slope(steep, () => slopeText(leaf, at, steep));
+      if (steep !== undefined)
+        painter.slope(steep, lab.veil.hides(steep, slopeOf(leaf)), () =>
+          slopeText(host, leaf, at, steep),
+        );
     });
     const focusing = effect(() => {
       el.toggleAttribute("data-selected", lab.selection.value === entry);
@@ -167,6 +171,7 @@ class Line {
 class Painter {
   private value: number | undefined;
   private steep: number | undefined;
+  private hidden = false;
   private low = Number.NaN;
   private high = Number.NaN;
 
@@ -195,9 +200,10 @@ class Painter {
     this.speak();
   }
 
-  slope(steep: number, text: () => string): void {
-    if (Object.is(steep, this.steep)) return;
-    this.steep = steep;
+  slope(steep: number, hidden: boolean, text: () => string): void {
+    if (Object.is(steep, this.steep) && hidden === this.hidden) return;
+    Object.assign(this, { steep, hidden });
+    this.card.removeAttribute("title"); // written again when it is pointed at
     this.under.write(text());
     this.speak();
   }

@@ -4,6 +4,7 @@ import { effect, type Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { fitting, threeDigits } from "../format";
+import { COLOURLESS, HIDDEN } from "../veil";
 import { limitOf, tint } from "./kit";
 import { Card } from "./parameters-card";
 import { countOf, entryName, isIdle, type Leaf, type Part, rowLabel } from "./parameters-leaves";
@@ -184,10 +185,14 @@ function useNumbers(host: Host, leaf: Leaf, grid: { readonly current: HTMLElemen
       const scale = rounded(limitOf(values));
       const rescaled = scale !== limit;
       limit = scale;
+      if (host.lab.veil.drawn) for (const cell of cells) cell.removeAttribute("title");
+      const hides = leaf.kind === "made" ? host.lab.veil.hides : null;
       for (const [at, cell] of cells.entries()) {
-        if (!rescaled && Object.is(values[at], shown[at])) continue;
-        shown[at] = values[at];
-        write(cell, values[at], limit);
+        const hidden = hides?.(values[at]) ?? false;
+        const seen = hidden ? undefined : values[at];
+        if (!rescaled && !hidden && Object.is(seen, shown[at])) continue;
+        shown[at] = seen;
+        write(cell, values[at], limit, hidden);
       }
     });
   }, [host, leaf, grid]);
@@ -199,13 +204,13 @@ function rounded(limit: number): number {
   return ([1, 1.5, 2, 3, 5, 7].find((n) => limit <= n * power) ?? 10) * power;
 }
 
-function write(cell: HTMLElement, value: number, limit: number): void {
-  const text = threeDigits(value);
-  const short = fitting(value, ROOM);
-  const { style, ...attributes } = tint(value, limit);
+function write(cell: HTMLElement, value: number, limit: number, hidden: boolean): void {
+  const text = hidden ? HIDDEN : threeDigits(value);
+  const short = hidden ? HIDDEN : fitting(value, ROOM);
+  const { style, ...attributes } = tint(hidden ? 0 : value, limit);
   cell.textContent = short;
-  cell.dataset["sign"] = attributes["data-sign"];
-  cell.dataset["value"] = String(value);
+  cell.dataset["sign"] = (hidden ? COLOURLESS : attributes)["data-sign"];
+  cell.dataset["value"] = hidden ? HIDDEN : String(value);
   cell.style.setProperty("--digits", String(digitsWide(short)));
   cell.style.setProperty("--rw-depth", style["--rw-depth"]);
   cell.setAttribute("aria-label", `${cell.dataset["entry"]}: ${text}`);

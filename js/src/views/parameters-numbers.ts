@@ -128,10 +128,14 @@ function slopesOf({ results }: LiveLab, { kind, name }: Leaf): Float64Array | un
   return kind === "seed" ? outputs(results.trace) : results.gradients[name];
 }
 
+/** Which quantity stands under an entry's slider. */
+export const slopeOf = ({ kind }: Leaf) => (kind === "seed" ? "graph" : "gradient");
+
 /** What stands under an entry's slider. */
-export function slopeText(leaf: Leaf, at: number, slope: number): string {
-  if (leaf.kind !== "seed") return `∂ ${threeDigits(slope)}`;
-  return isIdle(leaf, Math.floor(at / leaf.columns)) ? "no loss" : `y ${threeDigits(slope)}`;
+export function slopeText({ lab }: Host, leaf: Leaf, at: number, slope: number): string {
+  const text = lab.veil.text(slope, threeDigits, slopeOf(leaf));
+  if (leaf.kind !== "seed") return `∂ ${text}`;
+  return isIdle(leaf, Math.floor(at / leaf.columns)) ? "no loss" : `y ${text}`;
 }
 
 /** An entry with its number and what stands under it, for those who hear it. */
@@ -140,8 +144,13 @@ export function valueText(host: Host, leaf: Leaf, at: number): string {
   if (!shown) return "";
   const entry = `${entryName(leaf, at)}: `;
   if (leaf.kind === "classes") return entry + shown.values[at];
-  const slope = shown.slopes ? `, ${slopeText(leaf, at, shown.slopes[at])}` : "";
-  return entry + threeDigits(shown.values[at]) + slope.replace("∂", "gradient");
+  const slope = shown.slopes ? `, ${slopeText(host, leaf, at, shown.slopes[at])}` : "";
+  return entry + ownNumber(host, leaf, shown.values[at]) + slope.replace("∂", "gradient");
+}
+
+/** A leaf's own number: only what the loss makes of it may be hidden, for what is moved is given. */
+export function ownNumber({ lab }: Host, { kind }: Leaf, x: number, write = threeDigits): string {
+  return kind === "made" ? lab.veil.text(x, write) : write(x);
 }
 
 /** What a gradient is called beside its symbol where it is not the derivative of the whole loss. */
@@ -153,8 +162,11 @@ export function hoverText(host: Host, leaf: Leaf, at: number): string {
   const shown = host.shown(leaf);
   if (!shown) return "";
   const entry = entryName(leaf, at);
-  const lines = [`${entry} = ${allDigits(shown.values[at])}`, meaning(leaf, at)];
-  const slope = shown.slopes && allDigits(shown.slopes[at]);
+  const lines = [
+    `${entry} = ${ownNumber(host, leaf, shown.values[at], allDigits)}`,
+    meaning(leaf, at),
+  ];
+  const slope = shown.slopes && host.lab.veil.text(shown.slopes[at], allDigits, slopeOf(leaf));
   if (leaf.kind === "seed") {
     const idle = isIdle(leaf, Math.floor(at / leaf.columns));
     const output = `∂L/∂${entry} = ${entry.replace("v", "y")} = ${slope}`;

@@ -29,6 +29,7 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
   lab.revision.value; // what this view follows
   const { program, gradients } = lab.results;
   const compared = Object.keys(compare).length > 0;
+  const { veil } = lab;
   const finite = Object.values(gradients).every((gradient) => gradient.every(Number.isFinite));
   return (
     <div class="rw-table">
@@ -57,7 +58,7 @@ function Table({ lab, compare }: { lab: LiveLab; compare: Record<string, Float64
                     <div key={alias}>{alias}</div>
                   ))}
                 </td>
-                <td class="rw-number">{threeDigits(norm(gradient))}</td>
+                <td class="rw-number">{veil.text(norm(gradient))}</td>
                 {compared && (
                   <td class="rw-number">
                     {compare[leaf] ? distance(gradient, compare[leaf]) : ""}
@@ -130,11 +131,12 @@ function Entries(props: {
       {Array.from(data, (x, i) => {
         const index = shape.length === 2 ? `${Math.floor(i / last)},${i % last}` : `${i}`;
         const entry = `${leaf}[${index}]`;
-        const title = `∂L/∂${entry}${truncatedText(program)} = ${allDigits(x)}`;
+        const text = lab.veil.text(x, threeDigits, "gradient");
+        const title = `∂L/∂${entry}${truncatedText(program)} = ${lab.veil.text(x, allDigits, "gradient")}`;
         if (!selectable) {
           return (
             <span key={index} data-entry={entry} title={title}>
-              {threeDigits(x)}
+              {text}
             </span>
           );
         }
@@ -144,11 +146,11 @@ function Entries(props: {
             type="button"
             data-entry={entry}
             title={title}
-            aria-label={`${entry}: ${threeDigits(x)}`}
+            aria-label={`${entry}: ${text}`}
             aria-pressed={lab.selection.value === entry}
             onClick={() => lab.select(entry)}
           >
-            {threeDigits(x)}
+            {text}
           </button>
         );
       })}

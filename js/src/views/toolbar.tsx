@@ -201,8 +201,12 @@ function Loss({ lab }: { lab: LiveLab }) {
   lab.revision.value; // see above
   const loss = totalLoss(lab.results.trace);
   return (
-    <output class="rw-loss" title={`The total loss L = ${allDigits(loss)}`} data-value={loss}>
-      L = {threeDigits(loss)}
+    <output
+      class="rw-loss"
+      title={`The total loss L = ${lab.veil.text(loss, allDigits, "loss")}`}
+      data-value={lab.veil.text(loss, String, "loss")}
+    >
+      L = {lab.veil.text(loss, threeDigits, "loss")}
     </output>
   );
 }

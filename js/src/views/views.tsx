@@ -6,7 +6,9 @@ import type { LiveLab } from "../live";
 import { Chain } from "./chain";
 import { Contributions } from "./contributions";
 import { Graph } from "./graph";
+import { LabLedger } from "./ledger-lab";
 import { Parameters } from "./parameters";
+import { Predict } from "./predict";
 import { mountTable } from "./table";
 import { Toolbar } from "./toolbar";
 
@@ -20,7 +22,9 @@ const VIEWS: Readonly<Record<string, ComponentType<ViewProps>>> = {
   chain: Chain,
   contributions: Contributions,
   graph: Graph,
+  ledger: LabLedger,
   parameters: Parameters,
+  predict: Predict,
   toolbar: Toolbar,
 };
 

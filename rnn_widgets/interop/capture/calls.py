@@ -4,15 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add
 from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .direction import Swept
 from .spec import LayerSpec
-from .stack import Reach, Tape, gradients, handed_down, run_stack, sweep_stack
+from .stack import Reach, Rows, Sweep, Tape, gradients, handed_down, run_stack, sweep_stack
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """What a backward pass brought to a call: adjoints are linear in it, so several add up."""
+
+    reach: Reach
+    swept: Sweep
+    gradients: dict[str, Tensor]
+
+    def __add__(self, other: Arrived) -> Arrived:
+        """What both brought, one after the other, as ``.grad`` has it."""
+        rows = zip(self.swept, other.swept, strict=True)
+        return Arrived(
+            Reach(_sums(self.reach.h, other.reach.h), _sums(self.reach.c, other.reach.c)),
+            tuple(tuple(map(add, one, two)) for one, two in rows),
+            {name: made + other.gradients[name] for name, made in self.gradients.items()},
+        )
+
+    def initial(self, state: str) -> Tensor:
+        """The adjoint of an initial state, (L·D, N, ·)."""
+        return torch.stack([getattr(made, state)[0] for here in self.swept for made in here])
+
+
+def _sums(one: Rows, two: Rows) -> Rows:
+    return tuple(
+        tuple(b if a is None else a if b is None else a + b for a, b in zip(*here, strict=True))
+        for here in zip(one, two, strict=True)
+    )
 
 
 @dataclass
@@ -21,9 +50,9 @@ class Call:
 
     ``weights`` are copies of the layer's; ``given`` the state tensors that the call was given
     (None: zeros) and ``returned`` those that it returned, as objects of autograd's graph;
-    ``lengths`` (N,) those of a packed batch. ``swept``, ``reach`` and ``gradients`` come with the
-    backward pass; without it nothing has reached the call. ``seconds`` is how long both took;
-    ``tracked`` is False where autograd was off.
+    ``lengths`` (N,) those of a packed batch. ``latest`` came with the last backward pass,
+    ``arrived`` with all that reached ``.grad`` and ``aside`` with others; `settle` tells which of
+    them count. ``seconds`` is how long it all took; ``tracked`` is False where autograd was off.
     """
 
     spec: LayerSpec
@@ -34,9 +63,9 @@ class Call:
     tape: Tape | None = None
     given: tuple[Tensor | None, ...] = ()
     returned: tuple[Tensor, ...] = ()
-    swept: tuple[tuple[Swept, ...], ...] | None = None
-    reach: Reach | None = None
-    gradients: dict[str, Tensor] | None = None
+    latest: Arrived | None = None
+    arrived: Arrived | None = None
+    aside: Arrived | None = None
     seconds: float = 0.0
     tracked: bool = True
 
@@ -59,19 +88,32 @@ class Call:
         self.seconds += perf_counter() - begun
         return (y, h) if c is None else (y, h, c)
 
-    def sweep(self, y: Tensor | None, h: Tensor | None, c: Tensor | None) -> None:
+    def sweep(self, y: Tensor | None, h: Tensor | None, c: Tensor | None) -> Arrived:
         """Run the reverse sweep from the adjoints of outputs and final states."""
         assert self.tape is not None
         begun = perf_counter()
-        self.reach = self._reach(self.tape, y, h, c)
-        self.swept = sweep_stack(self.tape, self.reach)
-        self.gradients = gradients(self.tape, self.swept)
+        reach = self._reach(self.tape, y, h, c)
+        swept = sweep_stack(self.tape, reach)
+        found = Arrived(reach, swept, gradients(self.tape, swept))
         self.seconds += perf_counter() - begun
+        return found
 
-    def initial(self, state: str) -> Tensor:
-        """The adjoint of an initial state, (L·D, N, ·)."""
-        assert self.swept is not None
-        return torch.stack([getattr(made, state)[0] for here in self.swept for made in here])
+    def receive(self, found: Arrived) -> None:
+        """Take what a backward pass has brought, of which the next one tells more."""
+        self.aside, self.latest = _both(self.aside, self.latest), found
+
+    def reached(self) -> None:
+        """The last backward pass went on to ``.grad``."""
+        self.arrived, self.latest = _both(self.arrived, self.latest), None
+
+    @property
+    def touched(self) -> bool:
+        """Whether any backward pass came here."""
+        return any(found is not None for found in (self.latest, self.arrived, self.aside))
+
+    def forget(self) -> None:
+        """Drop what has come so far."""
+        self.latest = self.arrived = self.aside = None
 
     def let_go(self) -> None:
         """Drop the tensors of autograd's graph, whose node for this call holds the call in turn.
@@ -115,6 +157,50 @@ class Call:
         over_time[last, torch.arange(len(last), device=last.device)] += final
 
 
+def _both(one: Arrived | None, other: Arrived | None) -> Arrived | None:
+    return other if one is None else one if other is None else one + other
+
+
+def settle(calls: Sequence[Call]) -> list[Arrived]:
+    """What came back to each call: all that went on to ``.grad``, or else all there was.
+
+    So several ``loss.backward()`` add up, and what ``torch.autograd.grad`` takes beside them does
+    not count, unless it is all that the loop uses. A call that nothing reached has zeros.
+    """
+    plain = any(call.arrived is not None for call in calls)
+    found = [call.arrived if plain else _both(call.aside, call.latest) for call in calls]
+    return [
+        call.sweep(None, None, None) if one is None else one
+        for call, one in zip(calls, found, strict=True)
+    ]
+
+
+class Calls(list[Call]):
+    """The calls of a layer, told when a backward pass went on to ``.grad``.
+
+    Parameters
+    ----------
+    dummy : tensor
+        A scalar that requires grad, given to each call: it gets a gradient where parameters do.
+    """
+
+    def __init__(self, dummy: Tensor) -> None:
+        super().__init__()
+        self._hook: Any = dummy.register_post_accumulate_grad_hook(  # type: ignore[no-untyped-call]
+            self._accumulated
+        )
+
+    def _accumulated(self, _: Tensor) -> None:
+        for call in self:
+            call.reached()
+
+    def close(self) -> None:
+        """Free autograd's graph of the calls, when nothing more will be asked of it."""
+        self._hook.remove()
+        for call in self:
+            call.let_go()
+
+
 class _Recurrent(torch.autograd.Function):
     """A call as one node of autograd's graph."""
 
@@ -144,25 +230,24 @@ class _Recurrent(torch.autograd.Function):
         assert call.tape is not None
         x = call.tape.directions[0][0].x
         with torch.autocast(x.device.type, enabled=False):
-            call.sweep(*(None if g is None else g.to(x.dtype) for g in (y, h, c)))
-            assert call.swept is not None
-            assert call.gradients is not None
+            made = call.sweep(*(None if g is None else g.to(x.dtype) for g in (y, h, c)))
+            call.receive(made)
             needs = ctx.needs_input_grad[2:]
             found: list[Tensor | None] = [None, None, None]
             if needs[0]:
-                found[0] = handed_down(call.tape, 0, call.swept[0])[:, 0]
+                found[0] = handed_down(call.tape, 0, made.swept[0])[:, 0]
             if needs[1]:
-                found[1] = call.initial("h0")
+                found[1] = made.initial("h0")
             if needs[2]:
-                found[2] = call.initial("c0")
+                found[2] = made.initial("c0")
             found += [
-                call.gradients.get(name) if need else None
+                made.gradients.get(name) if need else None
                 for name, need in zip(call.spec.weights(), needs[3:], strict=True)
             ]
             cast = [
                 None if g is None else g.to(to) for g, to in zip(found, ctx.dtypes, strict=True)
             ]
-        return (None, None, *cast)
+        return (None, x.new_zeros((), dtype=torch.float32), *cast)
 
 
 def apply(
@@ -178,9 +263,17 @@ def apply(
     ``weights`` are those of ``call.spec.weights()``, None for one that there is not.
     """
     call.tracked = torch.is_grad_enabled()
-    made: tuple[Tensor, ...] = _Recurrent.apply(  # type: ignore[no-untyped-call]
-        call, dummy, x, h0, c0, *weights
-    )
+    try:
+        made: tuple[Tensor, ...] = _Recurrent.apply(  # type: ignore[no-untyped-call]
+            call, dummy, x, h0, c0, *weights
+        )
+    except RuntimeError as error:
+        if "functorch" not in str(error):
+            raise
+        raise NotImplementedError(
+            "the layer is called under torch.func (vmap, grad, jvp, …), where it cannot be "
+            "recorded: call the model itself, and take gradients with loss.backward()"
+        ) from error
     return made
 
 

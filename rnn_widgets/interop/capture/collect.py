@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .calls import Call
+from .calls import Arrived, Call, settle
 from .spec import suffix
 from .standing import Standing
 
@@ -30,21 +30,22 @@ def collected(stand_in: Standing, calls: Sequence[Call]) -> tuple[dict[str, Any]
     """What calls that follow each other in time recorded, as one sequence."""
     spec, first = stand_in.spec, calls[0]
     assert first.tape is not None
-    for call in calls:
-        if call.swept is None:
-            call.sweep(None, None, None)
-    links = [_link(call, following) for call, following in pairwise(calls)]
+    arrived = settle(calls)
+    links = [
+        _link(call, following, back)
+        for (call, following), back in zip(pairwise(calls), arrived[1:], strict=True)
+    ]
     parts: dict[str, list[Tensor]] = {}
     with torch.no_grad():
-        for call, link in zip(calls, [*links, None], strict=True):
-            for name, tensor in _sequences(call, link, len(calls) > 1).items():
+        for call, back, link in zip(calls, arrived, [*links, None], strict=True):
+            for name, tensor in _sequences(call, back, link, len(calls) > 1).items():
                 parts.setdefault(name, []).append(tensor)
         joined = {name: p[0] if len(p) == 1 else torch.cat(p) for name, p in parts.items()}
         for state in spec.states:
-            joined[f"initial.{state}0"] = first.initial(f"{state}0")
+            joined[f"initial.{state}0"] = arrived[0].initial(f"{state}0")
         for name, weight in first.weights.items():
             joined[f"weights.{name}"] = weight
-            made = [call.gradients[name] for call in calls if call.gradients is not None]
+            made = [back.gradients[name] for back in arrived]
             joined[f"gradients.{name}"] = made[0] if len(made) == 1 else torch.stack(made).sum(0)
     for name in ("lengths", "live"):
         if (tensor := getattr(first, name)) is not None:
@@ -58,6 +59,7 @@ def collected(stand_in: Standing, calls: Sequence[Call]) -> tuple[dict[str, Any]
         "kind": stand_in.kind,
         "spec": asdict(spec),
         "parameters": [asdict(p) for p in stand_in.names],
+        "gates": dict(stand_in.gates),
         "dtype": str(first.tape.directions[0][0].x.dtype).removeprefix("torch."),
         "calls": len(calls),
         "cuts": cuts,
@@ -94,11 +96,12 @@ class _Link:
         self.carried: dict[str, Tensor] = {}
 
 
-def _link(call: Call, following: Call) -> _Link:
+def _link(call: Call, following: Call, arrived: Arrived) -> _Link:
+    """``arrived`` is what came to the following call."""
     link, kinds = _Link(), set()
     pairs = zip(call.spec.states, call.returned, following.given, strict=True)
     for state, left, taken in pairs:
-        adjoint = following.initial(f"{state}0")
+        adjoint = arrived.initial(f"{state}0")
         if taken is left:
             link.carried[state] = adjoint
             kinds.add("same")
@@ -140,11 +143,11 @@ def _is_identity(taken: Tensor, left: Tensor) -> bool:
     return found is not None and torch.equal(found.flatten(), probe.flatten())
 
 
-def _sequences(call: Call, link: _Link | None, several: bool) -> dict[str, Tensor]:
-    tape, swept, reach = call.tape, call.swept, call.reach
+def _sequences(
+    call: Call, arrived: Arrived, link: _Link | None, several: bool
+) -> dict[str, Tensor]:
+    tape, swept, reach = call.tape, arrived.swept, arrived.reach
     assert tape is not None
-    assert swept is not None
-    assert reach is not None
     found: dict[str, Tensor | None] = {"x": tape.directions[0][0].x}
     for layer, here in enumerate(tape.directions):
         found[f"mask_l{layer}"] = tape.masks[layer]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from .cells import sweep
 from .direction import Direction, Swept
 from .spec import ROLES, LayerSpec, suffix
-from .stack import Reach, Tape, sweep_stack, uses
+from .stack import Reach, Tape, Use, sweep_stack, uses
 
 _ROWS = 256  # samples times loss steps of a sweep: enough for a matrix product to run at its best
 _NUMBERS = 2**25  # of the largest array of a sweep
@@ -20,7 +20,14 @@ _NUMBERS = 2**25  # of the largest array of a sweep
 Arrays = Mapping[str, NDArray[Any]]
 
 
-def norms(spec: LayerSpec, arrays: Arrays, cuts: list[int], device: str) -> dict[str, NDArray[Any]]:
+def norms(
+    spec: LayerSpec,
+    arrays: Arrays,
+    cuts: list[int],
+    device: str,
+    units: Sequence[int] | None = None,
+    gate: int | None = None,
+) -> dict[str, NDArray[Any]]:
     """Frobenius norm of every batch-summed C[t, k].
 
     Parameters
@@ -32,6 +39,10 @@ def norms(spec: LayerSpec, arrays: Arrays, cuts: list[int], device: str) -> dict
         Steps whose initial state did not come from the step before.
     device : str
         Where it was recorded, and is computed if that is a CUDA device that is there.
+    units : sequence of int, optional
+        Whose rows of the weights to take; by default all.
+    gate : int, optional
+        Whose rows of the weights to take, in PyTorch's order; by default all.
 
     Returns
     -------
@@ -66,19 +77,33 @@ def norms(spec: LayerSpec, arrays: Arrays, cuts: list[int], device: str) -> dict
             sums: dict[int, Tensor] = {}
             for use in uses(d, swept):
                 name = use.role + end
+                adjoint = _rows_of(spec, use, units, gate)
                 if use.factor is None:
                     key = use.adjoint.data_ptr()  # both biases mostly receive the same
                     if key not in sums:
-                        sums[key] = _norm(use.adjoint.sum(2), (2,))
+                        sums[key] = _norm(adjoint.sum(2), (2,))
                     size = sums[key]
                 else:
                     held = (name, use.start)
                     if held not in triangles:
                         triangles[held] = _triangles(tape, end, use.role, use.start)
-                    size = _product_norms(triangles[held][offset:], use.adjoint)
+                    size = _product_norms(triangles[held][offset:], adjoint)
                 part = found[name][:, offset : offset + d.steps]
                 part[rows] = torch.hypot(part[rows], size.t())
     return {name: table.cpu().numpy() for name, table in found.items()}
+
+
+def _rows_of(spec: LayerSpec, use: Use, units: Sequence[int] | None, gate: int | None) -> Tensor:
+    """What a use adds through the rows of some units and of one gate, (T, R, N, ·)."""
+    if units is None and (gate is None or use.role == "weight_hr"):
+        return use.adjoint
+    if use.role == "weight_hr":  # its rows are the projection's
+        return use.adjoint[..., [unit for unit in units or () if unit < spec.output_size]]
+    parts = use.adjoint.reshape(*use.adjoint.shape[:3], -1, spec.hidden_size)
+    if gate is not None:
+        at = gate - use.start // spec.hidden_size
+        parts = parts[..., max(at, 0) : max(at + 1, 0), :]
+    return (parts if units is None else parts[..., list(units)]).flatten(3)
 
 
 def _there(device: str) -> torch.device:

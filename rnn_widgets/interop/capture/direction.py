@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
@@ -70,6 +70,12 @@ class Swept:
     cell_total: Tensor | None = None
     cell_kept: Tensor | None = None
     c0: Tensor | None = None
+
+    def __add__(self, other: Swept) -> Swept:
+        """Adjoints of the sum of two losses."""
+        pairs = ((f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        sums: dict[str, Any] = {name: None if a is None else a + b for name, a, b in pairs}
+        return Swept(**sums)
 
 
 @dataclass

@@ -19,8 +19,8 @@ from rnn_widgets.interop.keras.models import everything
 from .calls import Call, own, precision
 from .collect import apart, collected
 from .guard import as_found
-from .standing import Standing, stand_in
-from .torch_layers import find
+from .standing import UNTRACKED, Standing, stand_in
+from .torch_layers import find, without_wrapper
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -71,6 +71,7 @@ def record(
         )
     model = getattr(model, "_orig_mod", model)  # what torch.compile was given
     name, module = find(model, layer)
+    model = without_wrapper(model)
     with (
         as_found(model, *_leaves(x)),
         torch.inference_mode(False),
@@ -92,15 +93,16 @@ def record(
             raise ValueError(f"{nowhere}: it has no gradient at all{_USUAL}")
         calls = _chosen(there, name, call)  # before a checkpoint runs the layer again
         for one in calls:
-            one.swept = None  # by a gradient that the model or the loss took on the way
+            one.forget()  # a gradient that the model or the loss took on the way
         torch.autograd.grad(total, there.dummy, allow_unused=True, retain_graph=len(calls) > 1)
-        if all(one.swept is None for one in calls):
+        if not any(one.touched for one in calls):
             raise ValueError(nowhere + _untracked(calls))
         meta: dict[str, Any] = {
             "layer": name,
             "module": type(module).__name__,
             "mode": "train" if _trains(model, bool(training)) else "eval",
             "layer_mode": there.mode,
+            "shared": _shared(model, module, [p.name for p in there.names]),
             "loss": float(total.detach()),
             "device": str(there.dummy.device),
             "model_dtype": str(next(module.parameters()).dtype).removeprefix("torch."),
@@ -109,6 +111,22 @@ def record(
         if losses is not None:
             arrays["losses"] = losses
         return meta | more, arrays
+
+
+def _shared(model: nn.Module, layer: nn.Module, names: list[str]) -> dict[str, list[str]]:
+    """Where else in the model the layer's parameters stand; Keras ties weights in no such way."""
+    own = layer._parameters
+    found: dict[str, list[str]] = {}
+    for name in (n for n in names if own.get(n) is not None):
+        others = [
+            f"{path}.{other}" if module is not layer else other
+            for path, module in model.named_modules()
+            for other, parameter in module._parameters.items()
+            if parameter is own[name] and (module is not layer or other != name)
+        ]
+        if others:
+            found[name] = [other.removeprefix(".") for other in others]
+    return found
 
 
 def _chosen(there: Standing, name: str, call: int | None) -> list[Call]:
@@ -126,12 +144,7 @@ def _chosen(there: Standing, name: str, call: int | None) -> list[Call]:
 
 
 def _untracked(calls: list[Call]) -> str:
-    if any(one.tracked for one in calls):
-        return _USUAL
-    return (
-        ": the layer is run without gradients, under torch.no_grad() or in a "
-        "torch.utils.checkpoint with use_reentrant=True (with False it can be recorded)"
-    )
+    return _USUAL if any(one.tracked for one in calls) else f": {UNTRACKED}"
 
 
 _USUAL = "; usual reasons are torch.no_grad() or .detach() between the layer and the loss"

@@ -12,6 +12,9 @@ from .cells import run, sweep
 from .direction import Direction, Swept
 from .spec import ROLES, LayerSpec, suffix
 
+Rows = tuple[tuple[Tensor | None, ...], ...]  # [layer][direction]
+Sweep = tuple[tuple[Swept, ...], ...]
+
 
 @dataclass(frozen=True)
 class Tape:
@@ -39,8 +42,8 @@ class Reach:
     layer's output is that of h of the top layer.
     """
 
-    h: tuple[tuple[Tensor | None, ...], ...]
-    c: tuple[tuple[Tensor | None, ...], ...]
+    h: Rows
+    c: Rows
 
 
 def run_stack(
@@ -112,7 +115,7 @@ def run_stack(
     return Tape(spec, tuple(ran), tuple(masks)), x, torch.stack(finals), final_c
 
 
-def sweep_stack(tape: Tape, reach: Reach) -> tuple[tuple[Swept, ...], ...]:
+def sweep_stack(tape: Tape, reach: Reach) -> Sweep:
     """Adjoints of all layers and directions, from the top layer down.
 
     Returns
@@ -183,7 +186,7 @@ def uses(d: Direction, swept: Swept) -> list[Use]:
     return [use for use in found if use.role in d.weights]
 
 
-def gradients(tape: Tape, swept: tuple[tuple[Swept, ...], ...]) -> dict[str, Tensor]:
+def gradients(tape: Tape, swept: Sweep) -> dict[str, Tensor]:
     """∂L/∂weight of every weight, from a sweep of one row."""
     found: dict[str, Tensor] = {}
     for layer, here in enumerate(tape.directions):

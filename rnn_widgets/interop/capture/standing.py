@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import torch
@@ -10,8 +10,13 @@ from torch import Tensor, nn
 
 from rnn_widgets.interop.keras.layers import is_keras
 
-from .calls import Call
+from .calls import Calls
 from .spec import LayerSpec, Parameter
+
+UNTRACKED = (
+    "the layer is run without gradients, under torch.no_grad() or in a torch.utils.checkpoint "
+    "with use_reentrant=True (with False it can be recorded)"
+)
 
 
 class Standing(Protocol):
@@ -19,16 +24,17 @@ class Standing(Protocol):
 
     ``attribute`` is the method that ``forward`` takes the place of, ``dummy`` a scalar on the
     layer's device by which each call is in autograd's graph, ``names`` the layer's own
-    names for its weights, ``kind`` what it is called; ``refusal`` says why a call could not be
-    recorded, if so.
+    names for its weights and ``gates`` those of its gates, to PyTorch's, ``kind`` what it is
+    called; ``refusal`` says why a call could not be recorded, if so.
     """
 
     attribute: str
     dummy: Tensor
     spec: LayerSpec
     names: tuple[Parameter, ...]
+    gates: Mapping[str, str]
     kind: str
-    calls: list[Call]
+    calls: Calls
     refusal: str
 
     @property
@@ -41,6 +47,9 @@ class Standing(Protocol):
     @property
     def forward(self) -> Callable[..., Any]:
         """Called as the layer is."""
+
+    def again(self, *args: Any, **options: Any) -> Any:
+        """Called for a pass that was there before, of which nothing is kept."""
 
 
 def stand_in(module: nn.Module) -> Standing:

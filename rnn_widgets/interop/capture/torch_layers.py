@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from rnn_widgets.core.names import unknown
 from rnn_widgets.interop.keras.layers import is_keras, require_own_call
 
-from .calls import Call, apply, own, precision
+from .calls import Call, Calls, apply, own, precision
 from .place import replaced
 from .spec import LayerSpec, Parameter, same_names
 
@@ -46,6 +46,13 @@ def find(model: nn.Module, layer: Any) -> tuple[str, nn.Module]:
 
     there = dict(recurrent_inside(model))
     listed = ", ".join(f"{name or 'the model itself'!r} ({_kind(m)})" for name, m in there.items())
+    for name, module in _scripted(model):
+        if not there or layer is module or f".{name}".endswith(f".{layer}"):
+            raise TypeError(
+                f"{name or 'the model'!r} ({module.original_name}) is compiled by torch.jit, and "
+                "its steps cannot be seen: give the module that it was made from, before "
+                "torch.jit.script or trace"
+            )
     if not there:
         raise ValueError(
             f"there is no recurrent layer in this {type(model).__name__}: record looks for nn.RNN, "
@@ -104,6 +111,24 @@ def _kind(module: nn.Module) -> str:
     return next(name for name, base in _KINDS.items() if isinstance(module, base))
 
 
+def _scripted(model: nn.Module) -> list[tuple[str, Any]]:
+    """Recurrent layers that torch.jit has compiled, with their names in the model."""
+    return [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, torch.jit.ScriptModule) and module.original_name in _KINDS
+    ]
+
+
+def without_wrapper(model: nn.Module) -> nn.Module:
+    """The model that a wrapper for several devices holds, else the model itself.
+
+    The wrapper runs the same model, on parts of the batch or with hooks of its own on ``.grad``.
+    """
+    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    return model.module if isinstance(model, wrappers) else model
+
+
 def _plain(name: str, module: nn.Module) -> nn.Module:
     base = _KINDS[_kind(module)]
     if type(module).forward is not base.forward or replaced(module, "forward"):
@@ -111,8 +136,6 @@ def _plain(name: str, module: nn.Module) -> nn.Module:
             f"{name or 'the model'!r} overrides the forward of nn.{base.__name__}: what it "
             "computes cannot be told"
         )
-    if isinstance(module, torch.jit.ScriptModule):
-        raise TypeError(f"{name!r} is compiled by torch.jit: record takes the module it came from")
     return module
 
 
@@ -158,13 +181,20 @@ class StandIn:
         self.spec = read(module)
         self.kind = self.spec.kind
         self.names = parameters(module, self.spec)
-        self.calls: list[Call] = []
+        self.gates: Mapping[str, str] = {gate: gate for gate in self.spec.gates}
+        self.calls = Calls(dummy)
         self._copies: dict[str, tuple[Tensor, int, Tensor]] = {}
 
     def close(self) -> None:
         """Free autograd's graph of the calls, when nothing more will be asked of it."""
-        for call in self.calls:
-            call.let_go()
+        self.calls.close()
+
+    def again(self, *args: Any, **options: Any) -> Any:
+        """Called for a pass that was there before, of which nothing is kept."""
+        count = len(self.calls)
+        made = self.forward(*args, **options)
+        del self.calls[count:]
+        return made
 
     @property
     def forward(self) -> Callable[..., Any]:

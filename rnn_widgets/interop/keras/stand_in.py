@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnn_widgets.interop.capture.calls import Call, apply, own, precision
+from rnn_widgets.interop.capture.calls import Call, Calls, apply, own, precision
 from rnn_widgets.interop.capture.spec import LayerSpec
+from rnn_widgets.interop.names import KERAS_GATES
 
 from .layers import read, taken_apart
 
@@ -42,14 +44,21 @@ class KerasStandIn:
             go_backwards=bool(main.layer.go_backwards),
         )
         self.names = self.described.parameters
+        self.gates: Mapping[str, str] = KERAS_GATES[main.kind]
         self.kind = "SimpleRNN" if main.kind == "rnn" else self.spec.kind
-        self.calls: list[Call] = []
+        self.calls = Calls(dummy)
         self.training = False
 
     def close(self) -> None:
         """Free autograd's graph of the calls, when nothing more will be asked of it."""
-        for call in self.calls:
-            call.let_go()
+        self.calls.close()
+
+    def again(self, *args: Any, **options: Any) -> Any:
+        """Called for a pass that was there before, of which nothing is kept."""
+        count = len(self.calls)
+        made = self.forward(*args, **options)
+        del self.calls[count:]
+        return made
 
     @property
     def mode(self) -> str:

@@ -10,7 +10,7 @@ from rnn_widgets.recording.layer import Array
 
 from .drawing import PALE, Scales
 from .grid import HALF, Grid, heights
-from .scales import Scale
+from .scales import Scale, places
 
 Points = tuple[Array, Array]
 
@@ -56,14 +56,16 @@ def lone(points: Points) -> Points | None:
     return ends, np.stack([level, level, gap], 1).ravel()
 
 
-def with_zeros_apart(grid: Grid, scale: Scale, values: Array, flip: Array | float = 1.0) -> Points:
+def with_zeros_apart(
+    grid: Grid, scales: list[Scale], values: Array, flip: Array | float = 1.0
+) -> Points:
     """Points of lines as of `curves`, zeros on the bottom joined with zeros only.
 
     On a logarithmic axis a line between zero and a number would show numbers that are not there.
     """
-    places = scale.place(values) * flip
-    apart = (values == 0) & (scale.kind == "log")
-    rest, zeros = np.where(apart, np.nan, places), np.where(apart, places, np.nan)
+    there = places(scales, values, 1) * flip
+    apart = (values == 0) & (scales[0].kind == "log")
+    rest, zeros = np.where(apart, np.nan, there), np.where(apart, there, np.nan)
     x, y = curves(grid, Scale(-1, 1), np.concatenate([rest, zeros]))
     dashes = [lone((x, line[None])) if grid.width > 1 else None for line in y]
     n = len(values)
@@ -129,11 +131,11 @@ def alarms(grid: Grid, values: Array, real: Array) -> Points | None:
     return (x, y) if x.size else None
 
 
-def zero_lines(grid: Grid, scale: Scale) -> Points:
-    """A line at zero through each panel."""
+def zero_lines(grid: Grid, scales: list[Scale]) -> Points:
+    """A line at zero through each panel, each on its own scale or all on the only one."""
     panels = np.arange(grid.panels)
     left = grid.left(panels) - 0.5
-    y = heights(grid, panels, scale.place(np.zeros(grid.panels))).astype(float)
+    y = heights(grid, panels, places(scales, np.zeros(grid.panels), 0)).astype(float)
     gap = np.full(grid.panels, np.nan)
     x = np.stack([left, left + grid.width, gap], 1).ravel()
     return x, np.stack([y, y, gap], 1).ravel()
@@ -141,9 +143,10 @@ def zero_lines(grid: Grid, scale: Scale) -> Points:
 
 def captions(scales: Scales, grid: Grid, texts: list[str], inside: bool, **style: Any) -> Any:
     """A text at the top left of each panel, of so many that they do not overlap."""
+    inside = inside or grid.vertical
     every = max(1, -(-len(texts) // 600))
     panels = np.arange(0, grid.panels, every)
-    y = grid.bottom(panels) + grid.height
+    y = grid.bottom(panels) + (0 if grid.vertical else grid.height)
     return scales.texts(
         grid.left(panels) - 0.5,
         y,
@@ -155,20 +158,53 @@ def captions(scales: Scales, grid: Grid, texts: list[str], inside: bool, **style
 
 
 def step_marks(grid: Grid, first: int, half: float) -> dict[str, Any]:
-    """Where steps are along the horizontal axis of a grid, for the browser."""
-    bottom, top = grid.up
+    """Where steps are along a grid, for the browser."""
     return {
-        "vertical": False,
+        "vertical": grid.vertical,
         "first": first,
         "count": grid.width,
         "pitch": grid.width + grid.gap,
         "offset": 0,
         "size": 1,
         "half": half,
-        "repeats": grid.columns,
-        "lanes": [[bottom, top]],
+        "repeats": grid.along,
+        "lanes": [list(grid.up)],
         "within": float(grid.bottom(np.array(0))) + grid.height / 2,
     }
+
+
+def by_sign(grid: Grid, scales: list[Scale], values: Array) -> dict[str, Points]:
+    """Points of the parts of lines below and above zero, broken where they cross it.
+
+    Parameters
+    ----------
+    values : array, (lines, panels, width)
+    scales : list of Scale
+        Of each panel, or one of all.
+    """
+    zero = places(scales, np.zeros(grid.panels), 0)[:, None]
+    there = places(scales, values, 1) - zero
+    now, after = there[..., :-1], there[..., 1:]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        crosses = np.sign(now) * np.sign(after) < 0
+        share = np.where(crosses, now / (now - after), 0.5)
+    between = np.where(crosses, 0.0, (now + after) / 2)
+    fine = np.full((*there.shape[:2], 2 * grid.width - 1), np.nan)
+    fine[..., ::2], fine[..., 1::2] = there, between
+    along = np.zeros_like(fine)
+    along[..., ::2], along[..., 1::2] = np.arange(grid.width), np.arange(grid.width - 1) + share
+    if grid.width == 1:
+        along, fine = along + np.array([-0.3, 0.3]), np.repeat(fine, 2, -1)
+    panels = np.arange(grid.panels)
+    x = grid.left(panels)[:, None] + along
+    gap = np.full((*x.shape[:2], 1), np.nan)
+    found = {}
+    for name, part in (("negative", fine <= 0), ("positive", fine >= 0)):
+        y = heights(grid, panels[:, None], np.where(part, fine, np.nan) + zero)
+        found[name] = tuple(
+            np.concatenate([side, gap], 2).reshape(len(values), -1) for side in (x, y)
+        )
+    return found  # type: ignore[return-value]
 
 
 def pale(count: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from .scales import Ticks
 
 # Grey and violet with a contrast of at least 3 to 1 on the light and on the dark background.
 PALE, ACCENT = "#75808d", "#8b5fd6"
+Ends = tuple[float, float]
 HAIRLINE = "var(--jp-border-color2, #d0d7de)"
 
 
@@ -38,8 +39,8 @@ class Drawing:
 
     layers: dict[str, bqplot.Mark]
     title: Title
-    across: tuple[float, float]
-    up: tuple[float, float]
+    across: Ends
+    up: Ends
     x_ticks: Ticks
     y_ticks: Ticks
     x_label: str
@@ -48,13 +49,29 @@ class Drawing:
     steps: dict[str, Any] = field(default_factory=dict)
     """Where steps are, for the browser to mark the one that is pointed at; empty for none."""
 
+    vertical: bool = False
+    """Whether x, which is along, goes down, and y to the right."""
+
 
 class Scales:
-    """The two linear scales that all layers of a drawing share."""
+    """The two linear scales that all layers of a drawing share.
 
-    def __init__(self, across: tuple[float, float], up: tuple[float, float]) -> None:
-        self.x = bqplot.LinearScale(min=across[0], max=across[1], allow_padding=False)
-        self.y = bqplot.LinearScale(min=up[0], max=up[1], allow_padding=False)
+    Layers are placed along and up; of a ``vertical`` drawing along is down the screen, and up to
+    the right.
+    """
+
+    def __init__(self, across: Ends, up: Ends, vertical: bool = False) -> None:
+        self._vertical = vertical
+        x, y = ends(across, up, vertical)
+        self.x = bqplot.LinearScale(min=x[0], max=x[1], allow_padding=False)
+        self.y = bqplot.LinearScale(min=y[0], max=y[1], allow_padding=False)
+
+    def turned(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """Where points are on the screen that lie along and up."""
+        if not self._vertical:
+            return x, y
+        # bqplot takes gaps from what goes up the screen only.
+        return y, np.where(np.isnan(y), np.nan, -(x + 0.5))
 
     @property
     def both(self) -> dict[str, Any]:
@@ -67,8 +84,13 @@ class Scales:
 
     def lines(self, x: Array, y: Array, **style: Any) -> bqplot.Lines:
         """One or several lines with NaN for gaps; x (points,), y (points,) or (lines, points)."""
-        x, y = drawable(x), drawable(y)
+        x, y = self.points(x, y)
         return bqplot.Lines(x=x, y=y, **self.both, **style)
+
+    def points(self, x: Array, y: Array) -> tuple[Array, Array]:
+        """What a line is given for x and y: turned, and with an end that draws nothing."""
+        x, y = self.turned(x, y)
+        return drawable(x), drawable(y)
 
     def frame(self, outline: tuple[Array, Array]) -> bqplot.Lines:
         """Thin lines that hold no numbers."""
@@ -100,9 +122,10 @@ class Scales:
 
     def texts(self, x: Array, y: Array, texts: list[str], **style: Any) -> bqplot.Label:
         """Texts at points."""
+        x, y = self.turned(np.asarray(x, float), np.asarray(y, float))
         return bqplot.Label(
-            x=np.asarray(x, float),
-            y=np.asarray(y, float),
+            x=x,
+            y=y,
             text=texts,
             colors=[TEXT],
             font_weight="normal",
@@ -110,6 +133,11 @@ class Scales:
             **self.both,
             **style,
         )
+
+
+def ends(across: Ends, up: Ends, vertical: bool) -> tuple[Ends, Ends]:
+    """Ends of the screen's axes, of a drawing's along and up."""
+    return (up, (-(across[1] + 0.5), -(across[0] + 0.5))) if vertical else (across, up)
 
 
 def drawable(numbers: Array) -> Array:
@@ -126,6 +154,7 @@ def axis(scale: bqplot.Scale, ticks: Ticks, label: str, **options: Any) -> bqplo
         scale=scale,
         label=label,
         tick_values=np.array([place for place, _ in ticks]),
+        num_ticks=None if ticks else 0,  # bqplot finds ticks of its own otherwise
         tick_labels={key(place): text for place, text in ticks},
         tick_style={"fill": TEXT, "font-size": "11px"},
         label_color=TEXT,

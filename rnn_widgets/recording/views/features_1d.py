@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
-
 import numpy as np
 from bqplot import Lines
 
 from rnn_widgets.recording.layer import Array
 
-from .curves import alarms, band, captions, curves, lone, pale, step_marks, zero_lines
-from .drawing import ACCENT, PALE, Drawing, Scales, Title, drawable
-from .grid import Grid, columns_for, curve_grid, step_ticks, ticks_across, ticks_up
-from .pick import Choice, Picked
-from .scales import Norm, Scale, check_scale, extent, given_norm, hint
-from .telling import about, meaning, of_layer, of_samples, sentences, told
+from .choice import Choice, Picked
+from .curves import alarms, band, by_sign, captions, curves, lone, pale, step_marks, zero_lines
+from .drawing import ACCENT, PALE, Drawing, Scales, Title
+from .grid import columns_for, curve_grid, height_of, step_ticks, ticks_across, ticks_up
+from .scales import Norm, Scale, hint, places
+from .telling import ALL_ZERO, about, meaning, of_layer, of_samples, sentences, told, with_ends
 from .text import at_step, not_finite, plural, three_digits
 from .view import Legend, View
 
-if TYPE_CHECKING:
-    from .selection import Selection
-
 MOST_POINTS = 120_000  # of curves; more take longer to draw than people wait
-PANEL, WHOLE, HIGHEST = 92, 280, 720  # heights in pixels
+BLANK = 'most curves lie on zero: scale="symlog" shows them'
 
 
 class Features1D(View):
@@ -30,97 +25,103 @@ class Features1D(View):
 
     kind = "features_1d"
 
-    def __init__(
-        self,
-        choice: Choice,
-        selection: Selection,
-        *,
-        rows: int | None,
-        norm: object,
-        scale: str,
-        share_axes: bool,
-        **options: Any,
-    ) -> None:
-        self._choice, self._rows = choice, check_rows(rows)
-        self._norm, self._shared = given_norm(norm), share_axes
-        self._kind = check_scale(scale)
+    def _prepare(self) -> None:
+        self._choice = Choice(self.rec, self.options.what, self.options)
+        self.follows = self._choice.follows
         self._focus: Lines | None = None
-        super().__init__(choice.rec, selection, **options)
 
     def _fixed(self) -> set[str]:
         return self._choice.fixed(overlaid=True)
 
     def _extent(self) -> Norm:
-        return self._norm or self._choice.ends(self._choice.picked(self.selection).numbers())
+        picked = self._choice.picked(self.selection)
+        return self.options.norm or self._choice.ends(picked.numbers())
 
     def _draw(self, scales: type[Scales]) -> Drawing:
-        picked = self._picked = self._choice.picked(self.selection)
+        options, picked = self.options, self._choice.picked(self.selection)
+        self._picked = picked
         self._values = values = np.where(picked.real[..., None, None], picked.values, np.nan)
         lines = by_panel(values)
         count = lines.shape[1]
-        self._grid = grid = curve_grid(count, columns_for(count, self._rows), picked.steps)
-        self._scale = scale = Scale(*self.norm(), self._kind)
-        self._own = None if self._shared else own_scales(lines, self._kind)
-        made = scales(grid.across, grid.up)
+        columns = columns_for(count, options.rows)
+        self._grid = grid = curve_grid(count, columns, picked.steps, vertical=options.vertical)
+        self._scales = [Scale(*self.norm(), options.scale)]
+        if not options.share_axes:
+            room = self._choice.room
+            ends = [options.norm or room(lines[:, i]) for i in range(count)]
+            self._scales = [Scale(*one, options.scale) for one in ends]
+        self._made = made = scales(grid.across, grid.up, grid.vertical)
         layers = {"frames": made.frame(grid.rectangles())}
-        layers["zero"] = made.lines(*zero_lines(grid, scale), colors=[PALE], stroke_width=1)
-        placed = self._placed(lines)
-        self._overlaid = self._choice.samples is not None or placed.size <= MOST_POINTS
-        if len(lines) > 1 and self._overlaid:
-            points = curves(grid, Scale(-1, 1), placed)
+        zero = zero_lines(grid, self._scales)
+        layers["zero"] = made.lines(*zero, colors=[PALE], stroke_width=1)
+        there = places(self._scales, lines, 1)
+        self._overlaid = options.samples is not None or there.size <= MOST_POINTS
+        if options.scheme and (self._overlaid or len(lines) == 1):
+            signs = by_sign(grid, self._scales, lines)
+            for (name, points), color in zip(signs.items(), options.scheme, strict=True):
+                style = {**pale(len(lines)), "colors": [color]}
+                layers[name] = made.lines(*points, stroke_width=1.5, **style)
+        elif len(lines) > 1 and self._overlaid:
+            points = curves(grid, Scale(-1, 1), there)
             layers["samples"] = made.lines(*points, stroke_width=1, **pale(len(lines)))
         elif len(lines) > 1:
             with np.errstate(invalid="ignore"):
-                low, high = np.fmin.reduce(placed), np.fmax.reduce(placed)
+                low, high = np.fmin.reduce(there), np.fmax.reduce(there)
             layers["range"] = made.areas(*band(grid, Scale(-1, 1), low, high), PALE, 0.45)
         layers["focus"] = self._focus = made.lines(*self._focused(), colors=[ACCENT])
         self._focus.stroke_width = 1.0 if count > 64 else 2.0
-        dashes = lone(curves(grid, Scale(-1, 1), placed))
+        dashes = lone(curves(grid, Scale(-1, 1), there))
         if dashes is not None and grid.width > 1:
             layers["alone"] = made.lines(*dashes, colors=[PALE], stroke_width=2)
         real = by_panel(np.broadcast_to(picked.real[..., None, None], values.shape))
         bars = alarms(grid, by_panel(picked.values), real)
         if bars is not None:
             layers["not finite"] = made.alarms(*bars)
-        if count > 1:
+        if count > 1 or not options.share_axes:
             layers["captions"] = captions(made, grid, self._captions(), True, size=10)
+        if text := self._hint():
+            corner = np.array([grid.across[0]]), np.array([grid.up[grid.vertical]])
+            layers["hint"] = made.texts(*corner, [text], x_offset=6, y_offset=-6, size=12)
+        ticks = [(float(at), str(at + picked.first + 1)) for at in step_ticks(picked.steps)]
+        whose = "" if count == 1 else f" in each {picked.channel_word}'s panel"
         return Drawing(
             layers,
             self._heading(),
             grid.across,
             grid.up,
-            ticks_across(grid, self._step_ticks(picked)),
-            ticks_up(grid, scale) if self._shared else [],
-            self._below(grid),
-            "" if self._shared else "each panel on its own scale",
+            ticks_across(grid, ticks),
+            ticks_up(grid, self._scales[0]) if options.share_axes else [],
+            f"step t{whose}",
+            "" if options.share_axes else "each panel on its own scale",
             height_of(grid),
             step_marks(grid, picked.first, 0.0),
+            grid.vertical,
         )
 
-    def _placed(self, lines: Array) -> Array:
-        """Places of all numbers in their panels."""
-        if self._own is None:
-            return self._scale.place(lines)
-        return np.stack([s.place(lines[:, i]) for i, s in enumerate(self._own)], 1)
+    def _hint(self) -> str:
+        """What to try where curves cannot be told from zero, or that they are zero."""
+        if not self._picked.values.any():
+            return ALL_ZERO
+        lost = self.options.share_axes and hint(self._scales[0], self._picked.values)
+        return BLANK if lost else ""
 
     def _focused(self) -> tuple[Array, Array]:
         """The curves of the sample in focus; of the only one, or where only a range is drawn."""
         samples = self._picked.samples
-        focus = self._choice.focus(self.selection)
-        if focus is None and (len(samples) == 1 or not self._overlaid):
-            focus = samples[0]
-        if focus is None:
+        focus, row = self._choice.focus(self.selection), 0
+        if focus is not None:
+            row = samples.index(focus)
+        elif self._overlaid and (len(self._values) > 1 or self.options.scheme):
             return np.full(2, np.nan), np.full(2, np.nan)
-        self._shown = focus
-        line = by_panel(self._values[[samples.index(focus)]])
-        x, y = curves(self._grid, Scale(-1, 1), self._placed(line))
+        line = by_panel(self._values[[row]])
+        x, y = curves(self._grid, Scale(-1, 1), places(self._scales, line, 1))
         return x, y[0]
 
     def _restyle(self, name: str) -> bool:
         if name != "sample" or self._focus is None:
             return False
         with self._focus.hold_sync():
-            self._focus.x, self._focus.y = map(drawable, self._focused())
+            self._focus.x, self._focus.y = self._made.points(*self._focused())
         self.entitle(self._heading())
         self.foot.legend = self._all_legend(self._heading())
         return True
@@ -132,63 +133,54 @@ class Features1D(View):
         return Title(label, f"{of_layer(self.rec)}{whose}", bad)
 
     def _legend(self) -> Legend:
-        samples = self._picked.samples
-        if len(samples) == 1:
+        samples, scheme = self._picked.samples, self.options.scheme
+        focus, one = self._choice.focus(self.selection), len(self._values) == 1
+        entries: Legend = []
+        if scheme and (self._overlaid or one):
+            entries = [("solid", scheme[0], "negative"), ("solid", scheme[1], "positive")]
+        elif one:
             return []
-        focus = self._choice.focus(self.selection)
-        if not self._overlaid:
+        elif self._overlaid:
+            entries = [("solid", PALE, "each sample")]
+        else:
             entries = [("fill", PALE, f"range over {plural(len(samples), 'sample')}")]
             focus = samples[0] if focus is None else focus
-        else:
-            entries = [("solid", PALE, "each sample")]
-        if focus is not None:
+        if focus is not None and not one:
             entries.append(("solid", ACCENT, f"sample {focus}"))
         return entries
 
     def _captions(self) -> list[str]:
-        picked = self._picked
-        names = [picked.name(d, c) for d, c in panels_of(picked)]
-        if self._own is None:
-            return names
-        return [f"{n}  ±{three_digits(s.high)}" for n, s in zip(names, self._own, strict=True)]
-
-    @staticmethod
-    def _step_ticks(picked: Picked) -> list[tuple[float, str]]:
-        return [(at, str(at + picked.first + 1)) for at in step_ticks(picked.steps)]
-
-    def _below(self, grid: Grid) -> str:
-        return (
-            "step t" if grid.panels == 1 else f"step t in each {self._picked.channel_word}'s panel"
-        )
+        names = [self._picked.name(d, c) for d, c in panels_of(self._picked)]
+        return with_ends(names, [] if self.options.share_axes else self._scales)
 
     def _note(self) -> str:
-        lost = hint(self._scale, self._picked.values) if self._own is None else ""
         numbers = self._picked.values
-        return sentences(meaning(self._choice.what), lost, *about(self.rec, numbers, self._scale))
+        lost = hint(self._scales[0], numbers) if self.options.share_axes else ""
+        told_all = about(self.rec, numbers, self._scales)
+        return sentences(meaning(self._choice.what), lost, *told_all)
 
     def _read(self, x: float, y: float) -> str:
         found = self._grid.locate(x, y)
         if found is None:
             return ""
         panel, position, share = found
-        direction, channel = panels_of(self._picked)[panel]
+        picked = self._picked
+        direction, channel = panels_of(picked)[panel]
         column = self._values[:, position, direction, channel]
         focus = self._choice.focus(self.selection)
-        place = self._picked.samples.index(focus) if focus is not None else 0
+        place = picked.samples.index(focus) if focus is not None else 0
         if focus is None and len(column) > 1 and np.isfinite(column).any():
-            scale = self._scale if self._own is None else self._own[panel]
-            apart = np.abs(scale.place(column) - (2 * share - 1))
-            place = int(np.nanargmin(apart))
-        where = f"{self._picked.channel_word} {self._picked.name(direction, channel)}"
+            scale = self._scales[panel if len(self._scales) > 1 else 0]
+            place = int(np.nanargmin(np.abs(scale.place(column) - (2 * share - 1))))
+        where = f"{picked.channel_word} {picked.name(direction, channel)}"
         told = [self._of_sample(column, place)]
-        lost = np.flatnonzero(~np.isfinite(column) & self._picked.real[:, position])
+        lost = np.flatnonzero(~np.isfinite(column) & picked.real[:, position])
         if lost.size and place not in lost:
             told.append(self._of_sample(column, int(lost[0])))
-        return f"{at_step(position + self._picked.first)} · {where}{', '.join(told)}"
+        return f"{at_step(position + picked.first)} · {where}{', '.join(told)}"
 
     def _of_sample(self, column: Array, place: int) -> str:
-        sample = f" · sample {self._picked.samples[place]}" if self.rec.samples > 1 else ""
-        return f"{sample}: {three_digits(float(column[place]))}"
+        return f"{self._picked.of_sample(place)}: {three_digits(float(column[place]))}"
 
 
 def by_panel(values: Array) -> Array:
@@ -200,26 +192,3 @@ def by_panel(values: Array) -> Array:
 def panels_of(picked: Picked) -> list[tuple[int, int]]:
     """The direction and channel of each panel, as places."""
     return [(d, c) for d in range(len(picked.directions)) for c in range(len(picked.channels))]
-
-
-def own_scales(lines: Array, kind: Literal["linear", "symlog"]) -> list[Scale]:
-    """A scale for each panel of (lines, panels, steps)."""
-    return [Scale(*extent(lines[:, i]), kind) for i in range(lines.shape[1])]
-
-
-def height_of(grid: Grid) -> int:
-    """Height of a figure of panels in pixels."""
-    return WHOLE if grid.rows == 1 else min(80 + PANEL * grid.rows, HIGHEST)
-
-
-def check_rows(rows: int | None) -> int | None:
-    """Refuse rows of panels that are not at least one.
-
-    Raises
-    ------
-    ValueError
-        If it is less than 1.
-    """
-    if rows is not None and rows < 1:
-        raise ValueError(f"rows is at least 1, not {rows}")
-    return rows

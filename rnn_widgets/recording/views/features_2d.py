@@ -1,29 +1,24 @@
-"""Heat maps of time and channel, one for each sample."""
+"""Heat maps of time and channel: one of each sample."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .curves import captions, step_marks
+from rnn_widgets.recording.layer import Array
+
+from .choice import Choice, Picked
+from .curves import step_marks
 from .drawing import Drawing, Scales, Title
-from .features_1d import check_rows
-from .grid import Grid, columns_for, step_ticks, ticks_across
-from .images import colours, levels, png
-from .maps import WIDE, keyed, map_grid, map_height, mosaic, place_ticks, ramp, rows_down
-from .pick import Choice, Picked
-from .scales import Norm, Scale, Ticks, check_scale, given_norm, hint
+from .grid import Grid, columns_for, step_ticks
+from .maps import Maps, place_ticks
+from .scales import Norm, Ticks, hint
 from .telling import about, meaning, of_layer, of_samples, sentences, told
 from .text import at_step, not_finite, three_digits
 from .view import Legend, View
 
-if TYPE_CHECKING:
-    from .selection import Selection
-
 MOST_MAPS = 16  # of samples, unless more are asked for
-ORIENTATIONS = ("horizontal", "vertical")
 
 
 class Features2D(View):
@@ -31,121 +26,86 @@ class Features2D(View):
 
     kind = "features_2d"
 
-    def __init__(
-        self,
-        choice: Choice,
-        selection: Selection,
-        *,
-        rows: int | None,
-        norm: object,
-        scale: str,
-        scheme: object,
-        orientation: str,
-        reflect: bool,
-        **options: Any,
-    ) -> None:
-        self._choice, self._rows, self._reflect = choice, check_rows(rows), reflect
-        self._norm, self._colours = given_norm(norm), colours(scheme)
-        self._kind = check_scale(scale)
-        if orientation not in ORIENTATIONS:
-            raise ValueError(
-                f"orientation is one of {', '.join(ORIENTATIONS)}, not {orientation!r}"
-            )
-        if reflect and choice.rec.directions == 1:
-            raise ValueError("reflect=True mirrors the reverse direction; this layer has only one")
-        self._vertical = orientation == "vertical"
-        super().__init__(choice.rec, selection, **options)
+    def _prepare(self) -> None:
+        self._choice = Choice(self.rec, self.options.what, self.options)
+        self.follows = self._choice.follows
 
     def _fixed(self) -> set[str]:
         return self._choice.fixed()
 
     def _extent(self) -> Norm:
-        return self._norm or self._choice.ends(self._choice.picked(self.selection).numbers())
+        picked = self._choice.picked(self.selection)
+        return self.options.norm or self._choice.ends(picked.numbers())
 
     def _draw(self, scales: type[Scales]) -> Drawing:
+        options = self.options
         some = self._choice.alone(self.selection)
-        if self._choice.samples is None and some is None:
+        if options.samples is None and some is None:
             some = self._choice.all_samples[:MOST_MAPS]
-        picked = self._choice.picked(self.selection, some)
-        self._picked, maps = picked, self._maps(picked)
-        count, down, across = maps.shape
-        columns = columns_for(count, self._rows)
-        rows = math.ceil(count / columns)
-        height = map_height(rows, down)
-        self._grid = grid = map_grid(count, columns, (down, across), (height - 90) / rows)
-        self._scale = Scale(*self.norm(), self._kind)
+        picked = self._picked = self._choice.picked(self.selection, some)
+        names = [f"sample {sample}" for sample in picked.samples] if picked.by_sample else [""]
+        self._maps = maps = Maps(
+            self._laid_out(picked),
+            names if len(names) > 1 else [""],
+            columns_for(len(names), options.rows),
+            options,
+            self.norm(),
+            self._choice.room,
+        )
+        self._grid = grid = maps.grid
         made = scales(grid.across, grid.up)
-        sharp = (height - 90) / rows >= down and WIDE / columns >= across
-        data = png(mosaic(grid, levels(maps, self._scale)), self._colours)
-        layers = {
-            "map": made.image(data, grid.across, grid.up, sharp),
-            "frames": made.frame(grid.rectangles()),
-        }
+        layers = maps.layers(made)
         if len(picked.directions) == 2:
             layers["halves"] = made.frame(self._halves(grid))
-        if count > 1:
-            names = [f"sample {sample}" for sample in picked.samples]
-            layers["captions"] = captions(made, grid, names, False)
         steps = [(float(at), str(at + picked.first + 1)) for at in step_ticks(picked.steps)]
-        channels = self._channel_ticks(picked, few=grid.rows > 1)
+        beside = grid.columns if options.vertical else grid.rows
+        channels = self._channel_ticks(picked, few=beside > 1)
         time, other = "step t", picked.channel_word
-        across = other if self._vertical else time
-        key = across if self.beside else keyed(across, self._scale)
-        if self._vertical:
-            x_ticks, y_ticks = ticks_across(grid, channels), rows_down(grid, steps)
-        else:
-            x_ticks, y_ticks = ticks_across(grid, steps), rows_down(grid, channels)
+        across, down = (other, time) if options.vertical else (time, other)
         return Drawing(
             layers,
             self._heading(),
             grid.across,
             grid.up,
-            x_ticks,
-            y_ticks,
-            key,
-            time if self._vertical else other,
-            height,
+            maps.across(channels if options.vertical else steps),
+            maps.down(steps if options.vertical else channels),
+            across if self.beside else maps.keyed(across),
+            down,
+            maps.height,
             self._step_marks(grid, picked.first),
         )
 
-    def _maps(self, picked: Picked) -> Any:
-        """Numbers as they lie on the screen, (samples, rows, columns); NaN is not padding."""
-        values = picked.values
-        if self._reflect and len(picked.directions) == 2:
-            values = np.concatenate([values[:, :, :1], values[:, :, 1:, ::-1]], 2)
-        maps = values.reshape(*values.shape[:2], -1)
-        return maps if self._vertical else maps.transpose(0, 2, 1)
+    def _laid_out(self, picked: Picked) -> Array:
+        """Numbers as they lie on the screen, (samples, rows, columns)."""
+        maps = picked.values.reshape(*picked.values.shape[:2], -1)
+        return maps if self.options.vertical else maps.transpose(0, 2, 1)
 
-    def _halves(self, grid: Grid) -> tuple[Any, Any]:
+    def _halves(self, grid: Grid) -> tuple[Array, Array]:
         """A line between the directions in each panel."""
         panels = np.arange(grid.panels)
         gap = np.full(grid.panels, np.nan)
         left, bottom = grid.left(panels) - 0.5, grid.bottom(panels)
-        if self._vertical:
-            x, y = left + grid.width / 2, bottom
-            ends = (x, x), (y, y + grid.height)
+        if self.options.vertical:
+            x = left + grid.width / 2
+            ends = (x, x), (bottom, bottom + grid.height)
         else:
             y = bottom + grid.height / 2
             ends = (left, left + grid.width), (y, y)
-        return tuple(np.stack([*pair, gap], 1).ravel() for pair in ends)  # type: ignore[return-value]
+        x, y = (np.stack([*pair, gap], 1).ravel() for pair in ends)
+        return x, y
 
-    def _channel_ticks(self, picked: Picked, few: bool) -> Ticks:
-        count = len(picked.channels)
-        ticks: Ticks = []
-        if len(picked.directions) > 1 and few:
+    @staticmethod
+    def _channel_ticks(picked: Picked, few: bool) -> Ticks:
+        count, groups = len(picked.channels), len(picked.directions)
+        if groups > 1 and (few or groups > 2):
             return [(d * count + (count - 1) / 2, name) for d, name in enumerate(picked.directions)]
         at = place_ticks(count, 2 if few else 8)
-        if len(picked.directions) > 1:
+        if groups > 1:
             at = [c for c in place_ticks(count, 4) if c < 0.8 * count]
-        for d in range(len(picked.directions)):
-            for c in at:
-                flipped = self._reflect and d == 1
-                place = d * count + (count - 1 - c if flipped else c)
-                ticks.append((float(place), picked.name(d, c)))
-        return ticks
+        return [(float(d * count + c), picked.name(d, c)) for d in range(groups) for c in at]
 
     def _step_marks(self, grid: Grid, first: int) -> dict[str, Any]:
-        if not self._vertical:
+        if not self.options.vertical:
             return step_marks(grid, first, 0.5)
         return {
             "vertical": True,
@@ -166,26 +126,25 @@ class Features2D(View):
         return Title(label, f"{of_layer(self.rec)}{of_samples(picked, self.rec)}", bad)
 
     def _legend(self) -> Legend:
-        return ramp(self._scale, self._colours)
+        return self._maps.legend()
 
     def _note(self) -> str:
+        numbers, scales = self._picked.values, self._maps.scales
+        lost = hint(scales[0], numbers) if self.options.share_axes else ""
+        parts = [meaning(self._choice.what), lost]
         more = len(self._choice.all_samples) - len(self._picked.samples)
-        parts = [meaning(self._choice.what), hint(self._scale, self._picked.values)]
         if more and len(self._picked.samples) > 1:
             parts.insert(1, "samples= picks others than the first.")
-        return sentences(*parts, *about(self.rec, self._picked.values, self._scale))
+        return sentences(*parts, *about(self.rec, numbers, scales))
 
     def _read(self, x: float, y: float) -> str:
-        found = self._grid.locate(x, y)
-        if found is None or not 0 <= found[2] < 1:
+        found = self._maps.at(x, y)
+        if found is None:
             return ""
-        panel, column, share = found
-        row = int((1 - share) * self._grid.height)
-        step, place = (row, column) if self._vertical else (column, row)
-        direction, channel = divmod(place, len(self._picked.channels))
-        if self._reflect and direction == 1:
-            channel = len(self._picked.channels) - 1 - channel
-        value = float(self._picked.values[panel, step, direction, channel])
-        where = f"{self._picked.channel_word} {self._picked.name(direction, channel)}"
-        sample = f" · sample {self._picked.samples[panel]}" if self.rec.samples > 1 else ""
-        return f"{at_step(step + self._picked.first)} · {where}{sample}: {three_digits(value)}"
+        panel, row, column = found
+        picked = self._picked
+        step, place = (row, column) if self.options.vertical else (column, row)
+        direction, channel = divmod(place, len(picked.channels))
+        value = three_digits(float(picked.values[panel, step, direction, channel]))
+        where = f"{picked.channel_word} {picked.name(direction, channel)}"
+        return f"{at_step(step + picked.first)} · {where}{picked.of_sample(panel)}: {value}"

@@ -81,6 +81,7 @@ async function follow(owned, model, el, reading, tools) {
   /** @param {number | null} step */
   const choose = (step) => {
     if (selection.get("step") === step) return;
+    if (step === null && selection.get("pinned")) return;
     selection.set("step", step);
     selection.save_changes();
   };
@@ -102,36 +103,102 @@ async function follow(owned, model, el, reading, tools) {
     if (again) ask();
   });
 
-  const leave = () => {
+  // A click keeps the step in every figure; in one that shows no steps, its reading.
+  let held = false;
+  let inside = false;
+  const pinned = () => (model.get("steps").count ? selection.get("pinned") : held);
+  /** @param {boolean} on */
+  const pin = (on) => {
+    held = on;
+    if (model.get("steps").count) keep(on);
+    tell();
+  };
+  /** @param {boolean} on */
+  const keep = (on) => {
+    if (selection.get("pinned") === on) return;
+    selection.set("pinned", on);
+    selection.save_changes();
+  };
+  const forget = () => {
     at = null;
     reading.textContent = "";
+  };
+  const tell = () => {
+    el.dataset["pinned"] = String(pinned());
+    marker.set("stroke_width", selection.get("pinned") ? 3 : 1.5);
+    if (pinned() && !at) read();
+    if (!pinned() && !inside) forget();
+  };
+  /** Ask for the selected step where it is in the first panel. */
+  const read = () => {
+    const { count, first, ...steps } = model.get("steps");
+    const position = (selection.get("step") ?? -1) - first;
+    if (!count || position < 0 || position >= count) return;
+    at = middle(steps, position);
+    ask();
+  };
+  const leave = () => {
+    forget();
     choose(null);
   };
+  owned.listen(selection, "change:step", () => {
+    if (selection.get("pinned")) read();
+  });
+  owned.listen(selection, "change:pinned", tell);
+  tell();
   owned.hear(view.el, "pointermove", (event) => {
+    inside = true;
+    if (pinned()) return;
     at = place(view, model.get("axes"), event);
     if (!at) return leave();
     choose(stepAt(model.get("steps"), at));
     ask();
   });
-  owned.hear(view.el, "pointerleave", leave);
+  owned.hear(view.el, "pointerleave", () => {
+    inside = false;
+    if (!pinned()) leave();
+  });
+  owned.hear(view.el, "click", (event) => {
+    if (pinned()) return pin(false);
+    const there = place(view, model.get("axes"), event);
+    if (!there) return;
+    const { count } = model.get("steps");
+    const step = stepAt(model.get("steps"), there);
+    if (count && step === null) return;
+    at = there;
+    choose(step);
+    ask();
+    pin(true);
+  });
   owned.hear(view.el, "keydown", (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[/** @type {string} */ (event.key)];
-    const { count, first, ...steps } = model.get("steps");
-    if (event.key === "Escape") return leave();
-    if (!by || !count) return;
+    const { count, first, vertical } = model.get("steps");
+    const ways = { ArrowLeft: -1, ArrowRight: 1, ...(vertical && { ArrowUp: -1, ArrowDown: 1 }) };
+    const by = ways[/** @type {keyof typeof ways} */ (event.key)];
+    if (event.key === "Escape") {
+      inside = false;
+      keep(false);
+      pin(false);
+      return leave();
+    }
+    if (!count) return;
+    if (event.key === "Enter" && selection.get("step") !== null) {
+      event.preventDefault();
+      return pin(!pinned());
+    }
+    if (!by) return;
     event.preventDefault();
     const now = selection.get("step") ?? (by > 0 ? first - 1 : first + count);
-    const step = Math.min(Math.max(now + by, first), first + count - 1);
-    choose(step);
-    at = middle(steps, step - first);
-    ask();
+    choose(Math.min(Math.max(now + by, first), first + count - 1));
+    read();
   });
 
   view.el.tabIndex = 0;
   view.el.dataset.lmSuppressShortcuts = "true"; // JupyterLab takes the arrow keys otherwise
   view.el.setAttribute("role", "img");
   const name = () => {
-    const keys = model.get("steps").count ? ". Arrow keys move the step." : "";
+    const keys = model.get("steps").count
+      ? ". Arrow keys move the step, Enter keeps it, Escape lets it go."
+      : "";
     view.el.setAttribute("aria-label", figure.get("title") + keys);
   };
   name();

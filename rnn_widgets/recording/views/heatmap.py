@@ -2,173 +2,214 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
 
 import numpy as np
 
-from rnn_widgets.core.names import unknown
 from rnn_widgets.recording.layer import Array
 
-from .curves import captions
+from .by_step import part
 from .drawing import Drawing, Scales, Title
-from .features_1d import check_rows
-from .grid import columns_for, ticks_across
-from .images import colours, levels, png
-from .maps import WIDE, keyed, map_grid, map_height, mosaic, place_ticks, ramp, rows_down
-from .parameters import GROUPS, OVER_TIME, Block, blocks, read_group, recurrent
-from .pick import check_direction
-from .scales import Norm, Scale, check_scale, extent, given_norm, hint
-from .selection import EVERY, Selection
-from .telling import of_layer
-from .text import not_finite, three_digits
+from .grid import columns_for
+from .maps import Maps, place_ticks
+from .parameters import (
+    OVER_TIME,
+    Block,
+    Parts,
+    both_directions,
+    initial_blocks,
+    initial_name,
+    read_group,
+    recurrent,
+)
+from .pick import EVERY
+from .scales import Norm, Ticks, extent, hint
+from .telling import ALL_ZERO, listed_samples, of_layer, sentences
+from .text import at_step, not_finite, three_digits
 from .view import Legend, View
-
-if TYPE_CHECKING:
-    from rnn_widgets.recording.recording import Recording
 
 
 class Heatmap(View):
     """See `heatmap`."""
 
     kind = "heatmap"
-    follows: tuple[str, ...] = ("gate", "direction")
 
-    def __init__(
-        self,
-        rec: Recording,
-        selection: Selection,
-        *,
-        what: str,
-        gate: str | None,
-        direction: str | None,
-        rows: int | None,
-        norm: object,
-        scale: str,
-        scheme: object,
-        **options: Any,
-    ) -> None:
-        self._direction, self._gate = check_direction(rec, direction), check_gate(rec, gate)
-        group = read_group(rec, what, (*GROUPS, OVER_TIME))
-        if group is None:
-            raise KeyError(
-                f"heatmap shows gradients[name], weights[name] or contributions[name], not {what!r}"
+    def _prepare(self) -> None:
+        rec, options = self.rec, self.options
+        group = read_group(rec, options.what)
+        self._picks: Parts | None = None
+        self._state = initial_name(options.what)
+        self._group = group[0] if group else "initial"
+        self.follows = ()
+        if group:
+            names = both_directions(rec, group[1] or recurrent(rec, options.layer))
+            of = (
+                rec
+                if self._group == "weights"
+                else part(rec, options.samples or range(rec.samples))
             )
-        self._group, self._names = group[0], both_directions(rec, group[1] or recurrent(rec))
-        if self._over_time:
-            self.follows = ("direction",)
-        self._kind = check_scale(scale)
-        self._rows, self._norm, self._colours = check_rows(rows), given_norm(norm), colours(scheme)
-        super().__init__(rec, selection, **options)
+            self._picks = Parts(of, self._group, names, options, whole=False)
+            self.follows = self._picks.follows
+        elif self._state is not None:
+            self._blocks()
+        else:
+            rec.quantity(options.what)
+            raise KeyError(
+                "heatmap shows gradients[name], weights[name], by_source[name], "
+                f"contributions[name] or initial[name], not {options.what!r}, which features_2d "
+                "draws against time"
+            )
+        if options.reflect and self._over_time:
+            raise ValueError(
+                "both axes of contributions are time, which reflect leaves as it is: there is "
+                "nothing to mirror"
+            )
 
     @property
     def _over_time(self) -> bool:
         return self._group == OVER_TIME
 
-    def _all(self) -> list[Block]:
-        found = [block for name in self._names for block in blocks(self.rec, self._group, name)]
+    def _blocks(self, all_of: bool = False) -> list[Block]:
+        if self._picks is None:
+            assert self._state is not None
+            found = initial_blocks(self.rec, self._state, self.options)
+        else:
+            parts = self._picks
+            found = parts.all(self.selection) if all_of else parts.shown(self.selection)
+        if self.options.reflect:
+            found = [_mirrored(block) for block in found]
         # Directions side by side, gate after gate.
         gates = list(dict.fromkeys(block.gate for block in found))
         return sorted(found, key=lambda block: gates.index(block.gate))
 
-    def _blocks(self) -> list[Block]:
-        gate = self._gate or self.selection.gate
-        direction = self._direction or self.selection.direction
-        return [
-            block
-            for block in self._all()
-            if gate in (EVERY, block.gate) or not block.gate
-            if direction in ("both", block.direction) or not block.direction
-        ]
-
     def _fixed(self) -> set[str]:
-        given = {"gate": self._gate, "direction": self._direction}
-        return {name for name, value in given.items() if value is not None}
+        return {name for name in self.follows if getattr(self.options, name) is not None}
 
     def _extent(self) -> Norm:
-        return self._norm or extent(np.concatenate([b.values.ravel() for b in self._all()]))
+        numbers = np.concatenate([b.values.ravel() for b in self._blocks(all_of=True)])
+        return self.options.norm or extent(numbers)
 
     def _draw(self, scales: type[Scales]) -> Drawing:
+        options = self.options
         self._shown = shown = self._blocks()
-        maps = np.stack([block.values for block in shown])
-        count, down, across = maps.shape
-        columns = columns_for(count, self._rows) if self._rows else min(count, 4)
-        rows = math.ceil(count / columns)
-        height = map_height(rows, max(down, 12)) if rows == 1 else min(90 + rows * 230, 800)
-        height = height if down > 2 else 90 + 70 * rows
-        self._grid = grid = map_grid(count, columns, (down, across), (height - 90) / rows)
-        self._scale = Scale(*self.norm(), self._kind)
-        made = scales(grid.across, grid.up)
-        sharp = (height - 90) / rows >= down and WIDE / columns >= across
-        data = png(mosaic(grid, levels(maps, self._scale)), self._colours)
-        layers = {
-            "map": made.image(data, grid.across, grid.up, sharp),
-            "frames": made.frame(grid.rectangles()),
-        }
-        if count > 1:
-            layers["captions"] = captions(made, grid, [b.place for b in shown], False)
-        first = int(self._over_time)  # entries count from 0, steps from 1
-        x_ticks = [(float(at), str(at + first)) for at in place_ticks(across, 6)]
-        y_ticks = [(float(at), str(at + first)) for at in place_ticks(down, 5 if rows == 1 else 2)]
-        x_label = "source step k" if self._over_time else "column"
-        y_label = "row of the gate" if shown[0].gate else "row"
+        values = np.stack([block.values for block in shown])
+        lie = values.swapaxes(1, 2) if options.vertical else values
+        count, down = lie.shape[:2]
+        columns = columns_for(count, options.rows) if options.rows else min(count, 4)
+        rows = -(-count // columns)
+        height = None if rows == 1 else min(90 + rows * 230, 800)
+        if rows == 1:
+            height = 90 + min(max(down, 12) * 14, 420) if down <= 300 else None
+        self._maps = maps = Maps(
+            lie,
+            [block.place for block in shown] if count > 1 else [""],
+            columns,
+            options,
+            self.norm(),
+            extent,
+            height if down > 2 else 90 + 70 * rows,
+        )
+        self._grid = maps.grid
+        made = scales(maps.grid.across, maps.grid.up)
+        names = [self._row_name(shown[0]), self._column_name()]
+        down_label, across_label = names[::-1] if options.vertical else names
         return Drawing(
-            layers,
-            self._heading(maps),
-            grid.across,
-            grid.up,
-            ticks_across(grid, x_ticks),
-            rows_down(grid, y_ticks),
-            x_label if self.beside else keyed(x_label, self._scale),
-            "loss step t" if self._over_time else y_label,
-            height,
+            maps.layers(made),
+            self._heading(values),
+            maps.grid.across,
+            maps.grid.up,
+            self._across_ticks(),
+            self._down_ticks(),
+            across_label if self.beside else maps.keyed(across_label),
+            down_label,
+            maps.height,
         )
 
-    def _heading(self, maps: Array) -> Title:
-        name = self._shown[0].name
-        both = ", both directions" if len({block.direction for block in self._shown}) > 1 else ""
-        what = {"gradients": "gradient of ", OVER_TIME: "‖C[t, k]‖ of "}.get(self._group, "")
-        gates = list(dict.fromkeys(block.gate for block in self._shown if block.gate))
+    def _names_along(self, across: bool) -> list[list[int]]:
+        """What the rows or columns of each panel are called, as they lie on the screen."""
+        by_column = across != self.options.vertical
+        return [list(block.columns if by_column else block.rows) for block in self._shown]
+
+    def _across_ticks(self) -> Ticks:
+        names, grid = self._names_along(True), self._maps.grid
+        if all(one == names[0] for one in names):
+            return self._maps.across(_ticks(names[0], 6))
+        slots = names[: grid.columns]  # a mirrored panel counts the other way
+        return [
+            (float(grid.left(np.array(slot))) + at, text)
+            for slot, one in enumerate(slots)
+            for at, text in _ticks(one, 2)
+        ]
+
+    def _down_ticks(self) -> Ticks:
+        names = self._names_along(False)
+        if any(one != names[0] for one in names):
+            return []  # panels beside one another count different ways: a reading says which
+        return self._maps.down(_ticks(names[0], 5 if self._maps.grid.rows == 1 else 2))
+
+    def _row_name(self, block: Block) -> str:
+        if self._state is not None:
+            return "sample"
+        if self._over_time:
+            return "loss step t"
+        return "row of the gate" if block.gate else "row"
+
+    def _column_name(self) -> str:
+        if self._state is not None:
+            return "unit"
+        return "source step k" if self._over_time else "column"
+
+    def _heading(self, values: Array) -> Title:
+        options, shown = self.options, self._shown
+        directions = {block.direction for block in shown}
+        both = ", both directions" if len(directions) > 1 else ""
+        of = {"gradients": "gradient of ", OVER_TIME: "‖C[t, k]‖ of ", "initial": "adjoint of "}
+        what = of.get(self._group, "")
+        if self._group == "by_source":
+            when = "summed over time" if options.step is None else f"at {at_step(options.step)}"
+            if options.max_timesteps and options.step is None:
+                when = f"of the last {min(options.max_timesteps, self.rec.steps)} steps"
+            both, what = f"{both}, {when}", "gradient of "
+        gates = list(dict.fromkeys(block.gate for block in shown if block.gate))
         gate = f", gate {gates[0]}" if len(gates) == 1 else ", by gate" if gates else ""
-        return Title(f"{what}{name}{both}{gate}", of_layer(self.rec), not_finite(maps))
+        name = self._state or shown[0].name
+        if self._over_time and options.gate not in (None, EVERY):
+            gate = f", gate {options.gate}"
+        whose = f"{of_layer(self.rec)}{listed_samples(options.samples, self.rec)}"
+        return Title(f"{what}{name}{both}{gate}", whose, not_finite(values))
 
     def _note(self) -> str:
-        return hint(self._scale, np.concatenate([b.values.ravel() for b in self._all()]))
+        numbers = np.concatenate([b.values.ravel() for b in self._blocks(all_of=True)])
+        lost = hint(self._maps.scales[0], numbers) if self.options.share_axes else ""
+        return sentences(lost, "" if numbers.any() else ALL_ZERO)
 
     def _legend(self) -> Legend:
-        return ramp(self._scale, self._colours)
+        return self._maps.legend()
 
     def _read(self, x: float, y: float) -> str:
-        found = self._grid.locate(x, y)
-        if found is None or not 0 <= found[2] < 1:
+        found = self._maps.at(x, y)
+        if found is None:
             return ""
-        panel, column, share = found
-        block, row = self._shown[panel], int((1 - share) * self._grid.height)
+        panel, *place = found
+        row, column = place[::-1] if self.options.vertical else place
+        block = self._shown[panel]
+        number = three_digits(float(block.values[row, column]))
+        row, column = block.rows[row], block.columns[column]
         if self._over_time:
-            norm = three_digits(float(block.values[row, column]))
-            steps = f"t = {row + 1}, k = {column + 1} (loss step {row}, source step {column})"
-            return f"{block.caption}: {steps}: {norm}"
-        return f"{block.caption}[{row}, {column}]: {three_digits(float(block.values[row, column]))}"
+            steps = f"t = {row}, k = {column} (loss step {row - 1}, source step {column - 1})"
+            return f"{block.caption}: {steps}: {number}"
+        if self._state is not None:
+            where = f"{block.caption} {block.direction}".strip()
+            return f"{where} · sample {row} · unit {column}: {number}"
+        return f"{block.caption}[{row}, {column}]: {number}"
 
 
-def both_directions(rec: Recording, name: str) -> list[str]:
-    """A parameter and the same of the other direction, forward first."""
-    source = rec._parameters[name].sources[0]
-    forward = source.removesuffix("_reverse")
-    twins = [
-        n for n, p in rec._parameters.items() if p.sources[0].removesuffix("_reverse") == forward
-    ]
-    return sorted(twins, key=lambda n: rec._parameters[n].sources[0].endswith("_reverse"))
+def _ticks(names: list[int], most: int) -> Ticks:
+    return [(float(at), str(names[at])) for at in place_ticks(len(names), most)]
 
 
-def check_gate(rec: Recording, gate: str | None) -> str | None:
-    """Refuse a gate that the layer does not have.
-
-    Raises
-    ------
-    KeyError
-        If there is none of that name.
-    """
-    if gate not in (None, EVERY, *rec.gates):
-        raise unknown("gate", gate, rec.gates)
-    return gate
+def _mirrored(block: Block) -> Block:
+    """The same from the last column to the first, if it is of the reverse direction."""
+    if block.direction != "reverse":
+        return block
+    return replace(block, values=block.values[:, ::-1], columns=list(block.columns)[::-1])

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rnn_widgets.recording.layer import Array
 
+from .by_step import part
+from .choice import Choice
 from .curves import alarms, captions
 from .drawing import Drawing, Scales, Title
-from .features_1d import check_rows, height_of
-from .grid import Grid, columns_for, curve_grid, heights, ticks_across
-from .heatmap import both_directions, check_gate
-from .images import colours
-from .parameters import blocks, read_group, roles
-from .pick import Choice, check_direction
-from .scales import Norm, Scale, Ticks, extent, given_norm, rising
-from .selection import EVERY, Selection
-from .telling import of_layer, of_samples, told
+from .grid import Grid, columns_for, curve_grid, height_of, heights, ticks_across
+from .images import SCHEMES
+from .parameters import (
+    OVER_TIME,
+    Block,
+    Parts,
+    both_directions,
+    initial_blocks,
+    initial_name,
+    read_group,
+    roles,
+)
+from .scales import Norm, Scale, Ticks, extent, rising
+from .telling import listed_samples, of_layer, of_samples, told
 from .text import not_finite, plural, three_digits
 from .view import Legend, View
-
-if TYPE_CHECKING:
-    from rnn_widgets.recording.recording import Recording
 
 
 @dataclass(frozen=True)
@@ -43,98 +46,85 @@ class Histogram(View):
 
     kind = "histogram"
 
-    def __init__(
-        self,
-        rec: Recording,
-        selection: Selection,
-        *,
-        what: str,
-        bins: int,
-        layer: int,
-        gate: str | None,
-        direction: str | None,
-        picks: dict[str, Any],
-        rows: int | None,
-        norm: object,
-        scheme: object,
-        share_axes: bool,
-        **options: Any,
-    ) -> None:
-        self._direction, self._gate = check_direction(rec, direction), check_gate(rec, gate)
-        if bins < 1:
-            raise ValueError(f"bins is at least 1, not {bins}")
-        self._bins = 2 * -(-bins // 2)  # even, so that none has both signs
-        self._rows, self._norm, self._colours = check_rows(rows), given_norm(norm), colours(scheme)
-        self._what, self._shared = what, share_axes
-        self._group = read_group(rec, what)
-        self._choice = None
-        self.follows = ("gate", "direction")
-        if self._group is None:
-            self._choice = Choice(rec, what, direction=direction, **picks)
-            self.follows = ("sample", "channels", "direction")
+    def _prepare(self) -> None:
+        rec, options = self.rec, self.options
+        self._bins = 2 * -(-options.bins // 2)  # even, so that none has both signs
+        group, self._state = read_group(rec, options.what), initial_name(options.what)
+        self._choice: Choice | None = None
+        self._picks: Parts | None = None
+        self.follows = ()
+        if group:
+            kind, named = group
+            every = [name for role in roles(rec, options.layer).values() for name in role]
+            names = both_directions(rec, named) if named else every
+            of = rec if kind == "weights" else part(rec, options.samples or range(rec.samples))
+            self._picks = Parts(of, kind, names, options, whole=True)
+            self.follows = self._picks.follows
+        elif self._state is not None:
+            self._all()
         else:
-            named = self._group[1]
-            self._names = (
-                both_directions(rec, named)
-                if named
-                else [n for r in roles(rec, layer).values() for n in r]
-            )
-        super().__init__(rec, selection, **options)
+            self._choice = Choice(rec, options.what, options)
+            self.follows = self._choice.follows
 
-    def _all(self) -> list[Group]:
-        if self._choice is None:
-            assert self._group is not None
-            parts = [b for name in self._names for b in blocks(self.rec, self._group[0], name)]
-            return [
-                Group(b.caption, b.values.ravel().astype(float), b.name, b.gate, b.direction)
-                for b in parts
-            ]
-        alone = self._choice.alone(self.selection)
-        self._picked = picked = self._choice.picked(self.selection, alone)
-        numbers = picked.numbers().astype(float)
-        return [Group(name, numbers[:, i].ravel()) for i, name in enumerate(picked.directions)]
+    def _all(self, shown: bool = False) -> list[Group]:
+        """Numbers by panel: of every gate and direction, or of those that are shown."""
+        if self._choice is not None:
+            alone = self._choice.alone(self.selection)
+            self._picked = picked = self._choice.picked(self.selection, alone)
+            numbers = picked.numbers().astype(float)
+            names = picked.directions
+            return [Group(n, numbers[:, i].ravel(), "", "", n) for i, n in enumerate(names)]
+        if self._picks is not None:
+            parts = self._picks
+            blocks = parts.shown(self.selection) if shown else parts.all(self.selection)
+        else:
+            assert self._state is not None
+            blocks = initial_blocks(self.rec, self._state, self.options)
+        return [self._group(block) for block in blocks]
 
-    def _groups(self) -> list[Group]:
-        gate = self._gate or self.selection.gate
-        direction = self._direction or self.selection.direction
-        return [
-            group
-            for group in self._all()
-            if gate in (EVERY, group.gate) or not group.gate
-            if direction in ("both", group.direction) or not group.direction
-        ]
+    def _group(self, block: Block) -> Group:
+        values, caption = block.values, block.caption
+        if self._state is not None:
+            caption = f"{caption} {block.direction}".strip()
+        if self._picks is not None and self._picks.group == OVER_TIME:
+            # A step has no effect on losses before it: those pairs have no contribution to count.
+            back = block.direction == "reverse" or self.rec._spec.go_backwards
+            pairs = np.tri(len(values), dtype=bool)
+            if not _reaches_both_ways(values):
+                values = values[pairs.T if back else pairs]
+        numbers = values.ravel().astype(float)
+        return Group(caption, numbers, block.name, block.gate, block.direction)
 
     def _fixed(self) -> set[str]:
         if self._choice is not None:
             return self._choice.fixed()
-        given = {"gate": self._gate, "direction": self._direction}
-        return {name for name, value in given.items() if value is not None}
+        return {name for name in self.follows if getattr(self.options, name) is not None}
 
     def _extent(self) -> Norm:
-        if self._norm:
-            return self._norm
         numbers = np.concatenate([group.numbers for group in self._all()])
-        return extent(numbers) if self._choice is None else self._choice.ends(numbers)
+        return self.options.norm or (self._choice.ends if self._choice else extent)(numbers)
 
     def _draw(self, scales: type[Scales]) -> Drawing:
-        self._shown = shown = self._groups()
-        low, high = self._ends = self.norm()
-        self._counts = counts = np.stack([count(g.numbers, self._ends, self._bins) for g in shown])
+        options = self.options
+        self._shown = shown = self._all(shown=True)
+        self._scale = scale = Scale(*self.norm(), options.scale)
+        self._counts = counts = np.stack([count(g.numbers, scale, self._bins) for g in shown])
         gates = len({group.gate for group in shown})
-        columns = columns_for(len(shown), self._rows) if self._rows or gates == 1 else gates
-        self._grid = grid = curve_grid(
-            len(shown), columns, self._bins, 0.41 if len(shown) > 1 else 0.1
-        )
+        columns = columns_for(len(shown), options.rows) if options.rows or gates == 1 else gates
+        lane = 0.41 if len(shown) > 1 else 0.1
+        self._grid = grid = curve_grid(len(shown), columns, self._bins, lane, options.vertical)
         names = [group.name for group in shown]
         alike = [[i for i, n in enumerate(names) if n == name] for name in names]
-        tops = [rising(counts[a if self._shared else i]) for i, a in enumerate(alike)]
+        tops = [rising(counts[a if options.share_axes else i]) for i, a in enumerate(alike)]
         places = np.stack([Scale(*top).place(c) for top, c in zip(tops, counts, strict=True)])
-        made = scales(grid.across, grid.up)
+        down = [options.reflect and group.direction == "reverse" for group in shown]
+        places[down] *= -1
+        made = scales(grid.across, grid.up, grid.vertical)
         layers = {"frames": made.frame(grid.rectangles())}
-        for name, part, color in zip(
-            ("negative", "positive"), self._halves(low, high), self._colours, strict=True
-        ):
-            layers[name] = made.areas(*bars(grid, places, part), color)
+        middle = round(self._bins * share(scale, 0.0))
+        halves = slice(0, middle), slice(middle, self._bins)
+        for name, half, color in zip(("negative", "positive"), halves, self._pair, strict=True):
+            layers[name] = made.areas(*bars(grid, places, half, np.array(down)), color)
         lost = np.stack([(~np.isfinite(g.numbers)).any() for g in shown])
         if lost.any():
             edge = np.full((1, len(shown), self._bins), 0.0)
@@ -142,55 +132,67 @@ class Histogram(View):
             found = alarms(grid, edge, np.ones((1, 1, 1), bool))
             assert found is not None
             layers["not finite"] = made.alarms(*found)
-        layers["captions"] = captions(made, grid, [self._caption(g) for g in shown], False)
-        at = sorted({low / 2, 0.0, high / 2})
-        ticks = [((x - low) / (high - low) * self._bins - 0.5, three_digits(x)) for x in at]
+        texts = [self._caption(g, top) for g, top in zip(shown, tops, strict=True)]
+        layers["captions"] = captions(made, grid, texts, False)
         return Drawing(
             layers,
             self._heading(),
             grid.across,
             grid.up,
-            ticks_across(grid, ticks, 4, 4),
-            self._count_ticks(grid, tops),
+            ticks_across(grid, self._value_ticks(), 4, 4),
+            self._count_ticks(grid, tops, down),
             "value",
-            "count" if self._shared else "count, each panel on its own scale",
-            280 if grid.rows == 1 else max(height_of(grid), min(80 + 130 * grid.rows, 720)),
+            "count" if options.share_axes else "count, each panel on its own scale",
+            max(height_of(grid), min(80 + 130 * grid.rows, 720)) if grid.rows > 1 else 280,
+            vertical=grid.vertical,
         )
 
-    def _count_ticks(self, grid: Grid, tops: list[Norm]) -> Ticks:
-        """The largest count of each row, whose panels are alike."""
-        if not self._shared:
+    @property
+    def _pair(self) -> tuple[str, str]:
+        return self.options.scheme or SCHEMES["blue-orange"]
+
+    def _value_ticks(self) -> Ticks:
+        scale = self._scale
+        at = sorted({scale.low / 2, 0.0, scale.high / 2})
+        if scale.kind == "symlog":
+            at = sorted({scale.low * 1e-3, 0.0, scale.high * 1e-3})
+        return [(share(scale, x) * self._bins - 0.5, three_digits(x)) for x in at]
+
+    def _count_ticks(self, grid: Grid, tops: list[Norm], down: list[bool]) -> Ticks:
+        """The largest count of each row, whose panels are alike; where bars hang, at the bottom."""
+        if not self.options.share_axes:
             return []
-        firsts = np.arange(grid.rows) * grid.columns
-        y = grid.bottom(firsts) + grid.height
+        firsts = np.arange(grid.over) * (1 if grid.vertical else grid.columns)
         return [
-            (float(place), three_digits(tops[first][1]))
-            for place, first in zip(y, firsts, strict=True)
+            (
+                float(grid.bottom(first) + grid.height * (not down[first])),
+                three_digits(tops[first][1]),
+            )
+            for first in firsts[firsts < len(tops)]
         ]
 
-    def _halves(self, low: float, high: float) -> tuple[slice, slice]:
-        middle = round(self._bins * -low / (high - low))
-        return slice(0, middle), slice(middle, self._bins)
-
-    @staticmethod
-    def _caption(group: Group) -> str:
-        return f"{group.caption}{not_finite(group.numbers)}" if group.caption else ""
+    def _caption(self, group: Group, top: Norm) -> str:
+        most = "" if self.options.share_axes else f"up to {three_digits(top[1])}"
+        parts = (group.caption, most)
+        return f"{'  '.join(filter(None, parts))}{not_finite(group.numbers)}"
 
     def _heading(self) -> Title:
         everything = np.concatenate([group.numbers for group in self._shown])
         bad = not_finite(everything)
+        what = self.options.what
         if self._choice is None:
-            return Title(self._what, of_layer(self.rec), bad)
-        label = told(self._what, self._picked.label)
+            whose = listed_samples(self.options.samples, self.rec)
+            return Title(what, f"{of_layer(self.rec)}{whose}", bad)
+        label = told(what, self._picked.label)
         return Title(label, f"{of_layer(self.rec)}{of_samples(self._picked, self.rec)}", bad)
 
     def _legend(self) -> Legend:
-        negative, positive = self._colours
+        negative, positive = self._pair
         return [("fill", negative, "negative"), ("fill", positive, "zero and positive")]
 
     def _note(self) -> str:
         numbers = np.concatenate([group.numbers for group in self._shown])
-        low, high = self._ends
+        low, high = self._scale.low, self._scale.high
         beyond = int(((numbers < low) | (numbers > high))[np.isfinite(numbers)].sum())
         zeros = int((numbers == 0).sum())
         parts = [f"{plural(len(numbers), 'number')}, {zeros} of them exactly zero."]
@@ -203,31 +205,60 @@ class Histogram(View):
         if found is None:
             return ""
         panel, place, _ = found
-        edges = np.linspace(*self._ends, self._bins + 1)
-        low, high = (three_digits(float(edge)) for edge in edges[place : place + 2])
+        low, high = (three_digits(float(e)) for e in edges(self._scale, self._bins)[place:][:2])
         caption = self._shown[panel].caption
         before = f"{caption} · " if caption else ""
         return f"{before}from {low} to {high}: {plural(int(self._counts[panel, place]), 'number')}"
 
 
-def count(numbers: Array, ends: Norm, bins: int) -> Array:
-    """How many finite numbers are in each of ``bins`` of one width; those beyond in the last."""
+def _reaches_both_ways(table: Array) -> bool:
+    """Whether losses at a step follow from steps before and after, as under both directions."""
+    return bool(np.triu(table, 1).any() and np.tril(table, -1).any())
+
+
+def edges(scale: Scale, bins: int) -> Array:
+    """Ends of bins that are equally wide on a scale, bins + 1 of them."""
+    if scale.kind == "linear":
+        return np.linspace(scale.low, scale.high, bins + 1)
+    return scale.number(np.linspace(*_ends(scale), bins + 1))
+
+
+def share(scale: Scale, number: float) -> float:
+    """How far along a scale a number is, from 0 to 1."""
+    low, high = _ends(scale)
+    return (float(scale.place(np.array(number))) - low) / (high - low)
+
+
+def _ends(scale: Scale) -> tuple[float, float]:
+    """The places of a scale's ends, which on a logarithmic one need not be those of a panel."""
+    low, high = (float(scale.place(np.array(end))) for end in (scale.low, scale.high))
+    return low, high
+
+
+def count(numbers: Array, scale: Scale, bins: int) -> Array:
+    """How many finite numbers are in each of ``bins``; those beyond in the last."""
     finite = numbers[np.isfinite(numbers)]
-    clipped = np.clip(finite, *ends)
-    counted: Array = np.histogram(clipped, bins, ends)[0]
+    clipped = np.clip(finite, scale.low, scale.high)
+    if scale.kind == "linear":
+        counted: Array = np.histogram(clipped, bins, (scale.low, scale.high))[0]
+    else:
+        counted = np.histogram(scale.place(clipped), bins, _ends(scale))[0]
     return counted
 
 
-def bars(grid: Grid, places: Array, part: slice) -> tuple[Array, Array]:
-    """Outlines of the bars of some bins in each panel, as one line with gaps."""
+def bars(grid: Grid, places: Array, part: slice, down: Array) -> tuple[Array, Array]:
+    """Outlines of the bars of some bins in each panel, as one line with gaps.
+
+    Bars stand on the bottom of their panel, or hang from its top where they go ``down``.
+    """
     bins = np.arange(grid.width)[part]
     if not bins.size:
         return np.full(1, np.nan), np.full(1, np.nan)
     panels = np.arange(grid.panels)
-    edges = np.repeat(np.r_[bins - 0.5, bins[-1] + 0.5], 2).astype(float)
+    sides = np.repeat(np.r_[bins - 0.5, bins[-1] + 0.5], 2).astype(float)
     tops = heights(grid, panels[:, None], places[:, part]).astype(float)
-    base = grid.bottom(panels).astype(float)[:, None]
+    base = heights(grid, panels, np.where(down, 1.0, -1.0)).astype(float)[:, None]
     gap = np.full((grid.panels, 1), np.nan)
-    x = np.concatenate([grid.left(panels)[:, None] + edges, gap], 1)
+    x = np.concatenate([grid.left(panels)[:, None] + sides, gap], 1)
     y = np.concatenate([base, np.repeat(tops, 2, 1), base, gap], 1)
     return x.ravel(), y.ravel()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-import struct
-import zlib
 
 import numpy as np
 
 from rnn_widgets.core.names import unknown
 from rnn_widgets.recording.layer import Array
+from rnn_widgets.stills.colours import ALARM as ALARM
+from rnn_widgets.stills.raster import png as palette_png
 from rnn_widgets.widgets.transforms import NEGATIVE, POSITIVE
 
 from .scales import Scale
 
 LEVELS = 120  # depths of each colour; more than an eye can tell apart
 NOTHING, NOT_FINITE = 2 * LEVELS + 1, 2 * LEVELS + 2
-ALARM = "#d81b60"  # NaN and ±∞, neither blue nor orange nor the background
 SCHEMES = {
     "blue-orange": (NEGATIVE, POSITIVE),
     "red-blue": ("#b2182b", "#2166ac"),
@@ -71,19 +70,7 @@ def levels(numbers: Array, scale: Scale) -> Array:
 
 def png(indices: Array, scheme: tuple[str, str]) -> bytes:
     """A PNG image with a palette: one pixel for each entry of ``indices`` (rows, columns)."""
-    height, width = indices.shape
-    palette, opacity = _palette(scheme)
-    lines = np.zeros((height, width + 1), np.uint8)  # each line begins with its filter, none
-    lines[:, 1:] = indices
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        (
-            _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-            _chunk(b"PLTE", palette),
-            _chunk(b"tRNS", opacity),
-            _chunk(b"IDAT", zlib.compress(lines.tobytes(), 1)),
-            _chunk(b"IEND", b""),
-        )
-    )
+    return palette_png(indices, *_palette(scheme))
 
 
 def _palette(scheme: tuple[str, str]) -> tuple[bytes, bytes]:
@@ -91,7 +78,3 @@ def _palette(scheme: tuple[str, str]) -> tuple[bytes, bytes]:
     depths = [round(255 * i / LEVELS) for i in range(LEVELS + 1)]
     colours = negative * LEVELS + positive * (LEVELS + 1) + bytes(3) + alarm
     return colours, bytes([*reversed(depths[1:]), *depths, 0, 255])
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -30,9 +31,14 @@ class Linked:
         """
         from .selection import of_recording
 
-        if self._selection is None or self._selection.comm is None:
-            self._selection = of_recording(self._recording)
-        return self._selection
+        before = self._selection
+        if before is None or before.comm is None:  # closed with the last figure
+            self._selection = made = of_recording(self._recording)
+            for name, value in {} if before is None else before.chosen().items():
+                setattr(made, name, value)
+            weakref.finalize(self, made.close).atexit = False
+            return made
+        return before
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the selection: no widget can be copied or pickled, and a copy makes its own."""

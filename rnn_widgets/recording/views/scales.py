@@ -15,10 +15,10 @@ from .text import three_digits
 
 Norm = tuple[float, float]
 Ticks = list[tuple[float, str]]
+ScaleName = Literal["linear", "symlog", "log"]
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MOST_DECADES = 6  # labelled along an axis
 CORE = 1e-6  # of the ends of a symmetric logarithmic scale: below, it is all but linear
-SCALES = ("linear", "symlog")
 LEAST = -0.98  # where numbers below a logarithmic scale stand: not at zero
 HINT = 'Most of these numbers are too small to see on a linear scale: scale="symlog" shows them.'
 
@@ -33,7 +33,7 @@ class Scale:
 
     low: float
     high: float
-    kind: Literal["linear", "log", "symlog"] = "linear"
+    kind: ScaleName = "linear"
 
     def place(self, numbers: Array) -> Array:
         """Places of numbers, those beyond the scale just outside it, NaN where not finite."""
@@ -50,6 +50,10 @@ class Scale:
                 places = 2 * (np.log10(np.abs(numbers)) - bottom) / (top - bottom) - 1
                 places = np.where(numbers == 0, -1.0, np.maximum(places, LEAST))
         return np.where(np.isfinite(numbers), np.clip(places, -1.1, 1.1), np.nan)
+
+    def number(self, places: Array) -> Array:
+        """The numbers at places of a symmetric logarithmic scale."""
+        return np.asarray(np.sinh(places * math.asinh(1 / CORE)) * self._core)
 
     @property
     def _core(self) -> float:
@@ -109,19 +113,6 @@ def decades(numbers: Array) -> Norm:
     return float(f"1e{low - 1}"), float(f"1e{high}")
 
 
-def check_scale(scale: str) -> Literal["linear", "symlog"]:
-    """Refuse what is no scale of signed numbers.
-
-    Raises
-    ------
-    ValueError
-        If it is neither "linear" nor "symlog".
-    """
-    if scale not in SCALES:
-        raise ValueError(f"scale is one of {', '.join(SCALES)}, not {scale!r}")
-    return "symlog" if scale == "symlog" else "linear"
-
-
 def hint(scale: Scale, numbers: Array) -> str:
     """A sentence where most numbers other than zero are lost on a linear scale, else nothing."""
     sizes = np.abs(numbers[np.isfinite(numbers) & (numbers != 0)])
@@ -148,3 +139,29 @@ def given_norm(norm: object) -> Norm | None:
     if not (math.isfinite(low) and math.isfinite(high) and low <= 0 <= high and low < high):
         raise ValueError(f"{says}, not {norm!r}")
     return low, high
+
+
+def positive_norm(norm: object, scale: object) -> Norm | None:
+    """Read the option ``norm`` of a figure of sizes: None for "auto".
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither "auto" nor a pair of ends, both positive on a logarithmic axis.
+    """
+    if isinstance(norm, str) and norm == "auto":
+        return None
+    if not isinstance(norm, (tuple, list)) or len(norm) != 2:
+        raise TypeError(f'norm is "auto" or a pair (low, high), not {norm!r}')
+    low, high = float(norm[0]), float(norm[1])
+    if not (low < high and math.isfinite(high)) or low < 0 or (scale == "log" and low == 0):
+        raise ValueError(f"norm is a pair (low, high), low positive on a log axis, not {norm!r}")
+    return low, high
+
+
+def places(scales: list[Scale], numbers: Array, axis: int) -> Array:
+    """Places of numbers, each panel along an axis on its own scale or all on the only one."""
+    if len(scales) == 1:
+        return scales[0].place(numbers)
+    parts = [scale.place(numbers.take(i, axis)) for i, scale in enumerate(scales)]
+    return np.stack(parts, axis)

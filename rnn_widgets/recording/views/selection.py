@@ -12,13 +12,12 @@ from traitlets import link
 
 from rnn_widgets.core.names import unknown
 
-from .pick import channel_list
+from .pick import DIRECTIONS, EVERY, channel_list
 
 if TYPE_CHECKING:
     from rnn_widgets.recording.recording import Recording
 
-DIRECTIONS = ("both", "forward", "reverse")
-EVERY = "all"
+CHOSEN = ("step", "sample", "channels", "gate", "direction")
 
 
 class Selection(ipywidgets.Widget):
@@ -33,6 +32,8 @@ class Selection(ipywidgets.Widget):
         How many there are: T, N, channels of one direction, 1 or 2.
     gates : tuple of str
         Names of the gates.
+    lasting : bool
+        Whether it stays when the last figure that follows it is closed.
 
     Examples
     --------
@@ -50,6 +51,9 @@ class Selection(ipywidgets.Widget):
     step = traitlets.Int(None, allow_none=True).tag(sync=True)
     """The step under the pointer, 0 to T − 1, or None. Written by the browser and by Python."""
 
+    pinned = traitlets.Bool(False).tag(sync=True)
+    """Whether the step stays while the pointer moves. Written by the browser and by Python."""
+
     sample = traitlets.Int(None, allow_none=True)
     """The sample in focus, 0 to N − 1; None, the default, for all. Written by Python."""
 
@@ -66,16 +70,28 @@ class Selection(ipywidgets.Widget):
     """The direction shown: "both", "forward" or "reverse". Written by Python."""
 
     def __init__(
-        self, *, steps: int, samples: int, channels: int, directions: int, gates: tuple[str, ...]
+        self,
+        *,
+        steps: int,
+        samples: int,
+        channels: int,
+        directions: int,
+        gates: tuple[str, ...],
+        lasting: bool = True,
     ) -> None:
         self._sizes = {"step": steps, "sample": samples}
         self._hidden, self._directions, self._gates = channels, directions, gates
         self._controls: dict[str, ipywidgets.Widget] = {}
+        self._lasting, self._figures = lasting, set[object]()
         super().__init__()
 
     def __repr__(self) -> str:
-        names = ("step", "sample", "channels", "gate", "direction")
-        return f"Selection({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+        chosen = ", ".join(f"{name}={value!r}" for name, value in self.chosen().items())
+        return f"Selection({chosen})"
+
+    def chosen(self) -> dict[str, Any]:
+        """What is looked at, by the names of traits."""
+        return {name: getattr(self, name) for name in CHOSEN}
 
     @traitlets.validate("step", "sample")
     def _valid_index(self, proposal: Any) -> int | None:
@@ -181,6 +197,16 @@ class Selection(ipywidgets.Widget):
         except (IndexError, ValueError):
             return None
 
+    def join(self, figure: object) -> None:
+        """A figure follows it from now on."""
+        self._figures.add(figure)
+
+    def leave(self, figure: object) -> None:
+        """A figure is closed; with the last one goes what does not last."""
+        self._figures.discard(figure)
+        if not (self._figures or self._lasting):
+            self.close()
+
     def close(self) -> None:
         """Close it and its controls."""
         for control in self._controls.values():
@@ -197,6 +223,7 @@ def of_recording(rec: Recording) -> Selection:
         channels=rec.hidden,
         directions=rec.directions,
         gates=tuple(rec.gates),
+        lasting=False,
     )
 
 

@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from rnn_widgets.recording.layer import Array
-
-
-def three_digits(x: float) -> str:
-    """Three significant digits with a true minus sign, as the browser's views write them.
-
-    >>> three_digits(-0.000123456), three_digits(12.0), three_digits(float("inf"))
-    ('−1.23e−4', '12', '∞')
-    """
-    if math.isnan(x):
-        return "NaN"
-    if math.isinf(x):
-        return "∞" if x > 0 else "−∞"
-    if x == 0:
-        return "0"
-    mantissa, exponent = f"{x:.2e}".split("e")
-    power = int(exponent)
-    if -4 < power < 5:
-        text = f"{x:.{max(0, 2 - power)}f}"
-        text = text.rstrip("0").rstrip(".") if "." in text else text
-    else:
-        text = f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}e{power}"
-    return text.replace("-", "−")
+from rnn_widgets.stills.written import three_digits as three_digits
 
 
 def plural(count: int, thing: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from inspect import signature
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,19 +12,20 @@ import traitlets
 from bqplot import Lines
 from ipywidgets import HBox, Layout, VBox, Widget, widget_serialization
 
-from rnn_widgets.core.names import unknown
+from rnn_widgets.stills import Picture, Still
 from rnn_widgets.widgets.figures import TEXT, Figure
 from rnn_widgets.widgets.sync import close_earlier_runs
 
-from .drawing import ACCENT, Drawing, Scales, Title, axis
+from .drawing import ACCENT, Drawing, Scales, Title, axis, ends
 from .images import ALARM
+from .options import read
 from .scales import Norm
 from .selection import Selection
+from .stills import of_view
 
 if TYPE_CHECKING:
     from rnn_widgets.recording.recording import Recording
 
-OPTIONS, HIDDEN = {"title", "labels", "width", "height"}, {"self", "options"}
 HERE = Path(__file__).parent
 Legend = list[tuple[str, str, str]]
 
@@ -64,7 +64,7 @@ class Foot(anywidget.AnyWidget):
         return "Foot()"
 
 
-class View(VBox):
+class View(Still, VBox):
     """A figure of a recording that follows its selection.
 
     Attributes
@@ -79,27 +79,15 @@ class View(VBox):
 
     kind = "view"
     what = ""
+    _turned = False  # whether what is along goes down the screen
     _parts: Sequence[Widget] = ()  # redrawn
     _kept: Sequence[Widget] = ()  # ipywidgets also closes what was refused while it was made
     follows: tuple[str, ...] = ("sample", "channels", "direction")
 
-    def __init__(
-        self,
-        rec: Recording,
-        selection: Selection,
-        *,
-        title: str | None = None,
-        labels: bool = True,
-        width: str | int | None = None,
-        height: str | int | None = None,
-        **others: Any,
-    ) -> None:
-        for name in others:
-            known = set(signature(getattr(type(rec), self.kind)).parameters) | OPTIONS
-            raise TypeError(str(unknown(f"option of {self.kind}", name, sorted(known - HIDDEN))))
-        self.rec, self.selection = rec, selection
-        self._title, self._labels = title, labels
-        self._height = _pixels(height, "height")
+    def __init__(self, rec: Recording, given: Mapping[str, object]) -> None:
+        self.rec, self.options = rec, read(self.kind, rec, given)
+        self.selection = selection = self.options.selection or rec.selection
+        self._prepare()
         self.layers: dict[str, Any] = {}
         self.peers: tuple[View, ...] = (self,)
         self.figure = Figure(
@@ -116,8 +104,7 @@ class View(VBox):
         )
         self.figure.add_class("rw-figure")
         blank = np.full(2, np.nan)
-        ends = (0.0, 1.0)
-        nowhere = Scales(ends, ends)
+        nowhere = Scales((0.0, 1.0), (0.0, 1.0))
         self._marker = nowhere.lines(
             blank, blank, colors=[ACCENT], stroke_width=1.5, opacities=[0.9]
         )
@@ -131,14 +118,22 @@ class View(VBox):
         scales = [nowhere.x, nowhere.y, self.figure.scale_x, self.figure.scale_y]
         self._kept = [self._marker, self.foot, self.figure, *scales]
         self.children: tuple[Any, ...]
-        super().__init__([self.figure, self.foot], layout=Layout(width=_length(width)))
+        super().__init__([self.figure, self.foot], layout=Layout(width=self.options.width))
         self.add_class("rw-view")
         if self.follows:  # nothing, to traitlets, would mean everything
             selection.observe(self._moved, list(self.follows))
+        selection.join(self)
         close_earlier_runs(self)
+
+    def _still(self) -> Picture:
+        return of_view(self)
 
     def __repr__(self) -> str:
         return f"{self.kind}({self.figure.title!r})"
+
+    def _prepare(self) -> None:
+        """Look for what the options name, before there is a widget."""
+        raise NotImplementedError
 
     def controls(self) -> list[Widget]:
         """The controls of the selection that move this view."""
@@ -150,9 +145,9 @@ class View(VBox):
         """Traits of the selection that the options leave without effect."""
         return set()
 
-    def shown(self, controls: bool = True) -> Self:
+    def shown(self) -> Self:
         """Draw, with the controls under the figure."""
-        if controls and (widgets := self.controls()):
+        if self.options.controls and (widgets := self.controls()):
             row = controls_row(widgets)
             self.children, self._kept = (*self.children, row), [*self._kept, row]
         self.redraw()
@@ -193,7 +188,7 @@ class View(VBox):
 
     def read(self, x: float, y: float) -> str:
         """What is at a point of the axes, in words and numbers; empty between panels."""
-        return self._read(x, y)
+        return self._read(-y - 0.5, x) if self._turned else self._read(x, y)
 
     def _read(self, x: float, y: float) -> str:
         raise NotImplementedError
@@ -201,7 +196,7 @@ class View(VBox):
     def redraw(self) -> None:
         """Draw anew, as the selection and the options are now."""
         drawing = self._draw(Scales)
-        self.layers = drawing.layers
+        self.layers, self._turned = drawing.layers, drawing.vertical
         before = self._parts
         some = next(iter(drawing.layers.values())).scales
         self._marker.scales = {"x": some["x"], "y": some["y"]}
@@ -209,16 +204,17 @@ class View(VBox):
         axes = self._axes(drawing, some)
         with self.figure.hold_sync():
             self.figure.fig_margin = {
-                "top": 12 if self._title == "" else 34,
-                "bottom": 44 if self._labels else 24,
-                "left": 88 if self._labels else 66,
+                "top": 12 if self.options.title == "" else 34,
+                "bottom": 44 if self.options.labels else 24,
+                "left": 88 if self.options.labels else 66,
                 "right": 16,
             }
             self.figure.marks, self.figure.axes = marks, axes
             self.entitle(drawing.title)
-            self.figure.layout.height = f"{self._height or drawing.height}px"
+            self.figure.layout.height = f"{self.options.height or drawing.height}px"
         with self.foot.hold_sync():
-            self.foot.axes = {"across": drawing.across, "up": drawing.up}
+            across, up = ends(drawing.across, drawing.up, drawing.vertical)
+            self.foot.axes = {"across": across, "up": up}
             self.foot.steps = drawing.steps
             self.foot.note = self._note() if len(self.peers) == 1 else ""
             self.foot.legend = self._all_legend(drawing.title)
@@ -228,19 +224,18 @@ class View(VBox):
     def entitle(self, title: Title) -> None:
         """Write the title, or the user's own with what is not finite."""
         self.what = title.what
-        self.figure.title = str(title) if self._title is None else self._title + title.alarm
+        own = self.options.title
+        self.figure.title = str(title) if own is None else own + title.alarm
 
     def _axes(self, drawing: Drawing, scales: dict[str, Any]) -> list[Any]:
-        names = (drawing.x_label, drawing.y_label) if self._labels else ("", "")
+        names = (drawing.x_label, drawing.y_label) if self.options.labels else ("", "")
+        x_ticks, y_ticks = drawing.x_ticks, drawing.y_ticks
+        if drawing.vertical:
+            x_ticks, y_ticks = y_ticks, [(-(place + 0.5), text) for place, text in x_ticks]
+            names = names[::-1]
         return [
-            axis(scales["x"], drawing.x_ticks, names[0], label_offset="32px"),
-            axis(
-                scales["y"],
-                drawing.y_ticks,
-                names[1],
-                side="left",
-                label_offset="72px",
-            ),
+            axis(scales["x"], x_ticks, names[0], label_offset="32px"),
+            axis(scales["y"], y_ticks, names[1], side="left", label_offset="72px"),
         ]
 
     def _restyle(self, name: str) -> bool:
@@ -256,9 +251,11 @@ class View(VBox):
         self.foot.send({"reading": self.read(x, y)})
 
     def close(self) -> None:
-        """Close it with all that it has made; the selection stays with the recording."""
-        if self.comm is not None and self.follows:
-            self.selection.unobserve(self._moved, list(self.follows))
+        """Close it with all that it has made; the recording's selection goes with the last one."""
+        if self.comm is not None:
+            if self.follows:
+                self.selection.unobserve(self._moved, list(self.follows))
+            self.selection.leave(self)
         close_all([*self._parts, *self._kept])
         super().close()
 
@@ -276,16 +273,3 @@ def close_all(widgets: Iterable[Widget]) -> None:
         if image is not None:
             image.close()
         widget.close()
-
-
-def _pixels(size: str | int | None, name: str) -> int | None:
-    if size is None:
-        return None
-    text = str(size).removesuffix("px")
-    if not text.isdigit() or int(text) < 60:
-        raise ValueError(f"{name} is a number of pixels, at least 60, not {size!r}")
-    return int(text)
-
-
-def _length(width: str | int | None) -> str:
-    return f"{width}px" if isinstance(width, int) else width or "100%"

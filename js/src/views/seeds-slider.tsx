@@ -1,0 +1,164 @@
+/** A number with a slider: moved by mouse and keys, or typed. */
+
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { allDigits, fitting, threeDigits } from "../format";
+import { useUniqueId } from "./kit";
+import { Message } from "./parameters-bubble";
+import { keyed, onGrid, type Ranges, stepOf } from "./parameters-numbers";
+import { readNumber } from "./parameters-read";
+
+interface SliderProps {
+  /** The entry, such as v[0]. */
+  readonly name: string;
+  /** What is written before the number. */
+  readonly label: string;
+  readonly value: number;
+  readonly ranges: Ranges;
+  readonly move: (value: number) => void;
+  /** What hovering says besides the value. */
+  readonly say: string;
+  readonly disabled?: boolean;
+  /** Whether there is a slider, or the number alone. */
+  readonly sliding?: boolean;
+}
+
+export function NumberSlider(props: SliderProps) {
+  const { name, label, value, ranges, move, say, disabled = false, sliding = true } = props;
+  const [typing, setTyping] = useState(false);
+  const slider = useRef<HTMLInputElement>(null);
+  const number = useRef<HTMLButtonElement>(null);
+  const range = ranges.of(name, value);
+  const [low, high] = range;
+  const share = (x: number) => Math.min(1, Math.max(0, (x - low) / (high - low)));
+
+  function onKeyDown(event: KeyboardEvent) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Enter") setTyping(true);
+    else {
+      let to = keyed(event.key, value, range);
+      if (to === null) return;
+      // Past its end the slider reaches further.
+      if (to === value && /^(Arrow|Page)/.test(event.key)) {
+        to = onGrid(value + (value >= high ? 1 : -1) * stepOf(range), stepOf(range));
+      }
+      move(to);
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+  const close = (refocus: boolean) => {
+    setTyping(false);
+    if (refocus) requestAnimationFrame(() => (slider.current ?? number.current)?.focus());
+  };
+
+  return (
+    <div
+      class="rw-seeds-number"
+      data-entry={name}
+      data-value={value}
+      data-side={value > 0 ? "+" : value < 0 ? "−" : "0"}
+      style={{ "--at": share(value), "--zero": share(0) }}
+      title={`${name} = ${allDigits(value)}\n${say}`}
+    >
+      <span class="rw-seeds-name">{label}</span>
+      {typing ? (
+        <Typed
+          name={name}
+          value={value}
+          take={(typed) => {
+            ranges.forget(name);
+            move(typed);
+          }}
+          close={close}
+        />
+      ) : (
+        <button
+          ref={number}
+          type="button"
+          class="rw-seeds-value"
+          tabIndex={sliding ? -1 : 0}
+          disabled={disabled}
+          aria-label={`type a number for ${name}, now ${threeDigits(value)}`}
+          data-lm-suppress-shortcuts="true"
+          onClick={() => setTyping(true)}
+        >
+          {fitting(value, 8)}
+        </button>
+      )}
+      {sliding && (
+        <input
+          ref={slider}
+          type="range"
+          class="rw-seeds-slide"
+          min={low}
+          max={high}
+          step="any"
+          value={value}
+          disabled={disabled}
+          aria-label={name}
+          aria-valuetext={threeDigits(value)}
+          data-lm-suppress-shortcuts="true"
+          onInput={(event) => move(onGrid(event.currentTarget.valueAsNumber, stepOf(range)))}
+          onKeyDown={onKeyDown}
+        />
+      )}
+    </div>
+  );
+}
+
+interface TypedProps {
+  readonly name: string;
+  readonly value: number;
+  readonly take: (value: number) => void;
+  readonly close: (refocus: boolean) => void;
+}
+
+/** A number being typed. What is no number is said, and stays to be mended. */
+function Typed({ name, value, take, close }: TypedProps) {
+  const id = useUniqueId();
+  const input = useRef<HTMLInputElement>(null);
+  const [error, setError] = useState("");
+  const left = useRef(false); // what is removed from the page loses the focus, too
+  useLayoutEffect(() => {
+    input.current?.focus();
+    input.current?.select();
+  }, []);
+  function accept(refocus: boolean) {
+    if (left.current) return;
+    const typed = input.current?.value ?? "";
+    const found = readNumber(typed);
+    if ("error" in found) {
+      setError(found.error);
+      return;
+    }
+    if (typed !== String(value)) take(found.is);
+    leave(refocus);
+  }
+  function leave(refocus: boolean) {
+    left.current = true;
+    close(refocus);
+  }
+  return (
+    <span class="rw-seeds-typed">
+      <input
+        ref={input}
+        type="text"
+        inputMode="decimal"
+        defaultValue={String(value)}
+        aria-label={`value of ${name}`}
+        aria-invalid={error !== ""}
+        aria-describedby={error ? id : undefined}
+        autocomplete="off"
+        data-lm-suppress-shortcuts="true"
+        onInput={() => setError("")}
+        onKeyDown={(event) => {
+          event.stopPropagation();
+          if (event.key === "Enter") accept(true);
+          else if (event.key === "Escape") leave(true);
+        }}
+        onBlur={() => accept(false)}
+      />
+      {error && <Message id={id}>{error}</Message>}
+    </span>
+  );
+}
