@@ -8,7 +8,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 def test_the_examples_run_as_printed():
     blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    assert len(blocks) == 8
+    assert len(blocks) == 10
     names: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, str(README), "exec"), names)  # noqa: S102
