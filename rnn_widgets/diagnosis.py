@@ -20,10 +20,12 @@ def diagnose(net: Any, gradients: Any, previous: Any = None) -> Diagnosis:
     """Find the mistake that explains a gradient that somebody has.
 
     The right gradient is tried first, then every mistake of `pitfalls` that makes sense for the
-    network, and, if none of them fits, every two together. Numbers are compared in the precision
-    that they were printed in: in double precision first; then within 10⁻⁵ of the scale, which is
-    what float32 makes of a gradient through time, or within half of the last digit of prints of
-    four digits or more. The scale is the largest sum Σ |C[t, k]| of a leaf, not each entry's size.
+    network, and, if none of them fits, the right one times a factor, and every two together.
+    Numbers are compared in the precision that they were printed in: in double precision first; then
+    within 10⁻⁵ of the scale, which is what float32 makes of a gradient through time, or within half
+    of the last digit of prints of four digits or more; then, of numbers that float16 or bfloat16
+    could hold, within what these make of it. The scale is the largest sum Σ |C[t, k]| of a leaf,
+    not each entry's size.
     Where a network amplifies rounding beyond that, as a saturated or chaotic one does, and nothing
     fits, a gradient is right that rounding could have made of the right one.
 
@@ -40,8 +42,9 @@ def diagnose(net: Any, gradients: Any, previous: Any = None) -> Diagnosis:
     Returns
     -------
     Diagnosis
-        ``.right``; ``.causes``, each with ``.names`` and ``.fit``; ``.ask``, the gradients that
-        would tell apart what fits equally well.
+        ``.right``, False too where the numbers are too coarse to tell; ``.causes``, each with
+        ``.names`` and ``.fit``; ``.ask``, the gradients that would tell apart what fits equally
+        well.
 
     Raises
     ------

@@ -8,13 +8,30 @@ and graphs show it.
 
 from __future__ import annotations
 
-from .core.cells import Expr, chunk, concat, unary
+from .core.expr import Expr, chunk, concat, unary
 
 __all__ = ["chunk", "concat", "relu", "sigmoid", "tanh"]
 
 
 def tanh(a: Expr) -> Expr:
     """Hyperbolic tangent of each entry.
+
+    Parameters
+    ----------
+    a : Expr
+        A vector of any size.
+
+    Returns
+    -------
+    Expr
+        Of the same size.
+
+    Raises
+    ------
+    TypeError
+        For what is no expression of the cell.
+    ValueError
+        For a matrix.
 
     Examples
     --------
@@ -32,6 +49,23 @@ def tanh(a: Expr) -> Expr:
 def sigmoid(a: Expr) -> Expr:
     """Logistic function ``1 / (1 + e^−a)`` of each entry.
 
+    Parameters
+    ----------
+    a : Expr
+        A vector of any size.
+
+    Returns
+    -------
+    Expr
+        Of the same size.
+
+    Raises
+    ------
+    TypeError
+        For what is no expression of the cell.
+    ValueError
+        For a matrix.
+
     Examples
     --------
     >>> import rnn_widgets as rw
@@ -47,6 +81,23 @@ def sigmoid(a: Expr) -> Expr:
 
 def relu(a: Expr) -> Expr:
     """``max(a, 0)`` of each entry; its derivative at 0 is taken as 0, as in torch.
+
+    Parameters
+    ----------
+    a : Expr
+        A vector of any size.
+
+    Returns
+    -------
+    Expr
+        Of the same size.
+
+    Raises
+    ------
+    TypeError
+        For what is no expression of the cell.
+    ValueError
+        For a matrix.
 
     Examples
     --------

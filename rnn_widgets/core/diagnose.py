@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
 
-from .diagnose_precision import COARSEST, ROUNDINGS, SINGLE, Level, levels
+from .diagnose_precision import COARSEST, ROUNDINGS, SINGLE, Level, bluntest, levels
 from .ops import Array
 from .pitfalls import MISTAKES, Case, Replay, sensible
 from .pitfalls_words import done, share
@@ -17,11 +17,13 @@ from .pitfalls_words import done, share
 Names: TypeAlias = Callable[[Mapping[str, Array]], Mapping[object, Array]]
 
 ROUNDING = 1e-12  # errors below it differ from machine to machine
+MANY = 4  # numbers that one factor would hardly fit by chance
+NEAR_ONE = 0.02  # a factor nearer than that is rounding, in half precision
 
 
 @dataclass(frozen=True)
 class Cause:
-    """An explanation: one mistake, two together, or none, which is the right gradient.
+    """An explanation: mistakes, one or two; or none, which is the right gradient or its multiple.
 
     Parameters
     ----------
@@ -30,6 +32,8 @@ class Cause:
     error : float
         How far the gradients given are from those replayed: the largest difference, relative to
         the largest number, of any name given; 0 for what is rounding in double precision.
+    factor : float
+        What the right gradient is multiplied by; 1 with mistakes.
 
     Examples
     --------
@@ -40,6 +44,7 @@ class Cause:
 
     names: tuple[str, ...]
     error: float
+    factor: float = 1.0
 
     @property
     def fit(self) -> float:
@@ -47,6 +52,8 @@ class Cause:
         return 1.0 - min(self.error, 1.0)
 
     def __str__(self) -> str:
+        if self.factor != 1.0:
+            return f"the right gradient times {self.factor:.4g}"
         return " and ".join(map(repr, self.names)) or "the right gradient"
 
 
@@ -57,7 +64,7 @@ class Diagnosis:
     Parameters
     ----------
     right : bool
-        Whether the gradients given are right.
+        Whether the gradients given are right; False too where they are too coarse to tell.
     causes : tuple of Cause
         The mistakes that explain them, the best fit first; none if they are right, or if no
         mistake fits.
@@ -89,7 +96,7 @@ class Diagnosis:
     story: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return " ".join(self.story)
+        return "\n".join(self.story)
 
 
 class _Comparison:
@@ -182,6 +189,9 @@ def diagnose(
             fitting = [single for single in singles if compared.explains(single, level)]
             return _right(compared, right, fitting, level, called)
         found = [single for single in singles if compared.explains(single, level)]
+        factor = None if found else _factor(compared, right, level)
+        if factor:
+            return _multiple(compared, right, factor, level)
         if not found and level.pairs:
             pairs = pairs or [Replay(case, p) for p in combinations(sensible(case), 2)]
             found = [pair for pair in pairs if compared.explains(pair, level)]
@@ -191,7 +201,7 @@ def diagnose(
         cause = Cause((), compared.error(right))
         blurred = "The gradient is right, as far as rounding in this network lets anyone tell."
         return Diagnosis(True, (), (), cause, (), (blurred,))
-    return _nothing(compared, right, [*tried, *pairs])
+    return _nothing(compared, [*tried, *pairs])
 
 
 def _right(
@@ -212,6 +222,10 @@ def _right(
         unseen = _listed([repr(replay.names[0]) for replay in hidden], "or")
         would = _listed([called(leaf) for leaf in ask], "and")
         story.append(f"So it would be with {unseen}: {would} would show that.")
+    blurred = [f for f in fitting if f not in hidden and _separating(right, f, set())]
+    if blurred:
+        names = _listed([repr(replay.names[0]) for replay in blurred], "or")
+        story.append(f"Only numbers with more digits would tell it from {names}.")
     unseen_names = tuple(replay.names[0] for replay in hidden)
     return Diagnosis(True, (), ask, cause, unseen_names, tuple(story))
 
@@ -246,9 +260,65 @@ def _wrong(
         story.append(f"To tell them apart, give {would} too.")
     if any(not _separating(one, other, set()) for one, other in pairs):
         story.append("Some of them make the same gradients here, whichever are given.")
-    if level.digits is None and _coarsely_right(compared, right):
+    if level.digits is None and _bluntly_right(compared, right):
         story.append("Were these numbers rounded to so few digits, the right ones would fit too.")
     return Diagnosis(False, causes, ask, causes[0], (), tuple(story))
+
+
+def _factor(compared: _Comparison, right: Replay, level: Level) -> float | None:
+    """What the right gradient was multiplied by, if that explains all that was given.
+
+    Of few numbers only factors that people do forget, or put in twice, are tried.
+    """
+    replayed = compared.names(right.gradients)
+    numbers = np.concatenate([replayed[key].ravel() for key in compared.given])
+    found = np.concatenate([np.ravel(array) for array in compared.given.values()])
+    with np.errstate(all="ignore"):
+        fitted = float(found @ numbers / (numbers @ numbers))
+    if not fitted or not np.isfinite(fitted):
+        return None
+    tried = [sign * factor for factor in _counts(compared.case) for sign in (1.0, -1.0)][1:]
+    if np.count_nonzero(numbers) >= MANY and abs(fitted - 1.0) > NEAR_ONE:
+        tried.append(fitted)
+    for factor in tried:
+        if not 0.5 < fitted / factor < 2.0:
+            continue
+        given = {key: array / factor for key, array in compared.given.items()}
+        steps = {key: step / abs(factor) for key, step in level.steps.items()}
+        whole = _Comparison(compared.case, given, compared.names)
+        if whole.explains(right, replace(level, steps=steps)):
+            return factor
+    return None
+
+
+def _counts(case: Case) -> dict[float, str]:
+    """Factors that people forget, beginning with 1, and what they are the number of."""
+    program = case.program
+    counts = {1.0: "", 2.0: "", 0.5: ""}
+    for count, what in (
+        (program.seq_len, "the number of steps"),
+        (len(program.loss_steps), "the number of losses"),
+        (program.output_size, "the number of outputs"),
+    ):
+        for factor in (float(count), 1.0 / count):
+            counts.setdefault(factor, what)
+    return counts
+
+
+def _multiple(compared: _Comparison, right: Replay, factor: float, level: Level) -> Diagnosis:
+    given = {key: array / factor for key, array in compared.given.items()}
+    error = _Comparison(compared.case, given, compared.names).error(right)
+    cause = Cause((), error, factor)
+    said = "with the opposite sign" if factor < 0 else ""
+    size = abs(factor)
+    if size < 1 and 1 / size == round(1 / size):
+        said += f" and divided by {1 / size:.4g}"
+    elif size != 1:
+        said += f" and multiplied by {size:.4g}"
+    what = _counts(compared.case).get(size, "")
+    said = said.removeprefix(" and ") + (f", {what}" if what else "")
+    story = (f"What was given is the right gradient {said}{_precisely(level)}.",)
+    return Diagnosis(False, (cause,), (), cause, (), story)
 
 
 def _explain(cause: Cause) -> str:
@@ -256,20 +326,25 @@ def _explain(cause: Cause) -> str:
 
 
 def _precisely(level: Level) -> str:
+    if level.dtype is not None:
+        return f", to the precision of {level.dtype}"
     if level.digits is None:
         return ""
     return f", if it was rounded to {level.digits} digit{'s' if level.digits > 1 else ''}"
 
 
-def _coarsely_right(compared: _Comparison, right: Replay) -> bool:
-    return any(level.digits and compared.explains(right, level) for level in levels(compared.given))
+def _bluntly_right(compared: _Comparison, right: Replay) -> bool:
+    level = bluntest(compared.given)
+    return level is not None and compared.explains(right, level)
 
 
-def _nothing(compared: _Comparison, right: Replay, tried: Sequence[Replay]) -> Diagnosis:
+def _nothing(compared: _Comparison, tried: Sequence[Replay]) -> Diagnosis:
     errors = [compared.error(replay) for replay in tried]
     best = int(np.argmin(errors))
     nearest = Cause(tried[best].names, errors[best])
     story = ["No mistake that is known here explains the gradient, and no two together do."]
+    if _bluntly_right(compared, tried[0]):
+        story = ["Nothing can be told: the right gradient is the same to so few digits. Give more."]
     if np.isinf(errors[0]):
         story.append("The network overflows: its right gradient is not made of numbers.")
     elif nearest.names:

@@ -10,7 +10,7 @@ from math import prod
 from types import MappingProxyType
 from typing import Any
 
-from .cells import Expr
+from .expr import Expr
 from .sizes import Size
 from .template import Builder, Template
 

@@ -197,19 +197,20 @@ class Builder:
                 f"the numbers in a cell's equations must be finite, not {attrs['scale']!r} "
                 f"and {attrs['shift']!r}"
             )
-        shapes = [self.nodes[a].shape for a in args]
-        self.nodes.append(Node(name, tuple(args), (self._shape(name, shapes, attrs),), attrs))
+        self.nodes.append(Node(name, tuple(args), (self._shape(name, args, attrs),), attrs))
         return len(self.nodes) - 1
 
-    def _shape(self, name: str, shapes: list[tuple[Size, ...]], attrs: Mapping[str, Any]) -> Size:
-        vectors = shapes[1:] if name == "matvec" else shapes
-        if any(len(shape) != 1 for shape in vectors):
-            raise ValueError(
-                f"{name} works on vectors; a matrix parameter can only stand left of @ "
-                f"(the shapes were {_words(shapes)})"
-            )
+    def _shape(self, name: str, args: Sequence[int], attrs: Mapping[str, Any]) -> Size:
+        shapes = [self.nodes[a].shape for a in args]
+        vectors, operation = (args[1:], "@") if name == "matvec" else (args, name)
+        for a in vectors:
+            if len(self.nodes[a].shape) != 1:
+                raise ValueError(
+                    f"{operation} works on vectors, and {self._called(a)} is a matrix: "
+                    "a matrix parameter can only stand left of @"
+                )
         if name == "matvec" and (len(shapes[0]) != 2 or shapes[0][1] != shapes[1][0]):
-            raise ValueError(f"matrix @ vector needs matching sizes, not {_words(shapes)}")
+            raise ValueError(self._mismatch(*args))
         if "start" in attrs:
             return _part(attrs["start"], attrs["stop"], shapes[0][0])
         if name == "matvec":
@@ -220,8 +221,27 @@ class Builder:
                 total = total.plus(shape[0])
             return total
         if any(shape != shapes[0] for shape in shapes):
-            raise ValueError(f"{name} needs vectors of one size, not {_words(shapes)}")
+            given = " and ".join(map(self._called, args))
+            raise ValueError(f"{name} needs vectors of one size, not {given}")
         return Size(1) if name in ("dot", "sum", "sse", "mse", "cross_entropy") else shapes[0][0]
+
+    def _called(self, index: int) -> str:
+        """What an expression is called, with its shape: ``U (H, I)``."""
+        node = self.nodes[index]
+        name = node.name or node.attrs.get("param") or node.attrs.get("slot") or "a result"
+        return f"{name} ({', '.join(map(str, node.shape))})"
+
+    def _mismatch(self, left: int, right: int) -> str:
+        """Why ``left @ right`` is refused, and what to write."""
+        shape, size = self.nodes[left].shape, self.nodes[right].shape[0]
+        what = f"{self._called(left)} @ {self._called(right)} does not fit"
+        if len(shape) != 2:
+            return f"{what}: a matrix parameter stands left of @; entries are multiplied by *"
+        name = self.nodes[left].attrs["param"]
+        return (
+            f"{what}: declare {name} as ({str(shape[0])!r}, {str(size)!r}), "
+            f"or multiply a vector of size {shape[1]}"
+        )
 
     def name(self, index: int, name: str) -> int:
         """Name a node; a node that has another name already is copied first.
@@ -295,7 +315,3 @@ def _part(start: Size, stop: Size, whole: Size) -> Size:
     if part is None or rest is None or not part.terms:
         raise ValueError(f"{start} to {stop} is not a part of a size of {whole}")
     return part
-
-
-def _words(shapes: Sequence[tuple[Size, ...]]) -> str:
-    return " and ".join("(" + ", ".join(map(str, shape)) + ")" for shape in shapes)

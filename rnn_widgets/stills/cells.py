@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnn_widgets.core.ops import Array
 
-from .colours import ALARM, FAINT, LINE, PAIR, QUIET, TEXT, blend, ink, shade
+from .colours import FAINT, LINE, PAIR, QUIET, TEXT, deep, depths, ink, shade
 from .picture import Picture, cut, points
 from .raster import png
 from .written import fitting
@@ -64,7 +63,7 @@ def cells(
         _too_many(picture, box)
         return
     if numbers.size > MOST_PATHS:
-        image = png(_depths(numbers, end) + DEPTHS, _palette(pair))
+        image = png(depths(numbers, end, DEPTHS) + DEPTHS, _palette(pair))
         if len(image) > MOST_BYTES:
             _too_many(picture, box)
             return
@@ -89,22 +88,8 @@ def _too_many(picture: Picture, box: Box) -> None:
     picture.text(box[0] + 6, box[1] + 16, cut(words, box[2] - 12), fill=QUIET)
 
 
-def _depths(numbers: Array, end: float) -> NDArray[np.int64]:
-    """The depth of each number's colour, negative for negative ones; beyond for what is not finite.
-
-    What is too small to see has the palest colour: only zero is blank.
-    """
-    depths = np.ceil(np.clip(np.abs(np.nan_to_num(numbers)) / end, 0, 1) * DEPTHS)
-    signed = np.where(np.isfinite(numbers), np.sign(numbers) * depths, DEPTHS + 1)
-    return signed.astype(np.int64)
-
-
-def _color(depth: int, pair: tuple[str, str]) -> str:
-    return ALARM if depth > DEPTHS else blend(pair[depth > 0], abs(depth) / DEPTHS)
-
-
 def _palette(pair: tuple[str, str]) -> bytes:
-    colors = [_color(depth, pair) for depth in range(-DEPTHS, DEPTHS + 2)]
+    colors = [deep(depth, DEPTHS, pair) for depth in range(-DEPTHS, DEPTHS + 2)]
     return b"".join(bytes.fromhex(color[1:]) for color in colors)
 
 
@@ -114,7 +99,7 @@ def _by_colour(
     """One path for each depth of each colour, of runs of cells."""
     x, y, w, h = box
     runs: dict[int, list[str]] = {}
-    for i, row in enumerate(_depths(numbers, end)):
+    for i, row in enumerate(depths(numbers, end, DEPTHS)):
         starts = np.flatnonzero(np.diff(row, prepend=row[0] - 1))
         for start, stop in zip(starts, [*starts[1:], len(row)], strict=True):
             if row[start]:
@@ -122,7 +107,7 @@ def _by_colour(
                 path = f"M{here}h{long}v{points(h)}h-{long}z"
                 runs.setdefault(int(row[start]), []).append(path)
     for depth, found in sorted(runs.items()):
-        picture.path("".join(found), fill=_color(depth, pair))
+        picture.path("".join(found), fill=deep(depth, DEPTHS, pair))
 
 
 def _dashes(picture: Picture, numbers: Array, box: Box) -> None:

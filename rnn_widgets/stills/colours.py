@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnn_widgets.core.ops import Array
 from rnn_widgets.widgets.transforms import NEGATIVE as NEGATIVE
@@ -38,6 +39,24 @@ def blend(color: str, strength: float) -> str:
     """A colour over the card, as opaque as ``strength`` says."""
     parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(255 + (part - 255) * strength):02x}" for part in parts)
+
+
+def depths(numbers: Array, end: float, count: int) -> NDArray[np.int64]:
+    """How deep the colour of each number is, from −count to count; beyond for what is not finite.
+
+    What is too small to see has the palest colour: only zero is blank.
+
+    >>> depths(np.array([-2.0, 0.0, 1e-9, 1.0, np.nan]), 2.0, 4)
+    array([-4,  0,  1,  2,  5])
+    """
+    deep = np.ceil(np.clip(np.abs(np.nan_to_num(numbers)) / end, 0, 1) * count)
+    signed = np.where(np.isfinite(numbers), np.sign(numbers) * deep, count + 1)
+    return signed.astype(np.int64)
+
+
+def deep(depth: int, count: int, pair: tuple[str, str] = PAIR) -> str:
+    """The colour of one of these depths."""
+    return ALARM if depth > count else blend(pair[depth > 0], abs(depth) / count)
 
 
 def ink(x: float, end: float) -> str:

@@ -11,7 +11,7 @@ from rnn_widgets.core.ops import Array
 from rnn_widgets.network import Network
 
 from .cells import cells
-from .colours import ACCENT, ALARM, LINE, PAIR, QUIET, TEXT, blend, ink, limit, shade
+from .colours import ACCENT, ALARM, LINE, PAIR, QUIET, TEXT, blend, deep, depths, ink, limit, shade
 from .flow import Flow
 from .focus import Focus, overflow
 from .picture import Picture, cut, points
@@ -275,17 +275,13 @@ class _Drawing:
     def _dots(self) -> None:
         """One path for each depth of each colour."""
         nodes, found = self.made.nodes, dict[int, list[str]]()
-        depths = np.ceil(np.clip(np.abs(np.nan_to_num(nodes)) / self.end, 0, 1) * DOT_DEPTHS)
-        depths = np.where(np.isfinite(nodes), np.sign(nodes) * depths, DOT_DEPTHS + 1).astype(int)
-        for (column, unit), depth in np.ndenumerate(depths):
+        for (column, unit), level in np.ndenumerate(depths(nodes, self.end, DOT_DEPTHS)):
             at = points(self.x(column), self.y(unit))
-            found.setdefault(int(depth), []).append(f"M{at}h0")
+            found.setdefault(int(level), []).append(f"M{at}h0")
         self.picture.open(stroke_linecap="round")
         wide = 2 * self.radius
         for depth, places in sorted(found.items()):
-            alarm = depth > DOT_DEPTHS
-            color = ALARM if alarm else blend(PAIR[depth > 0], abs(depth) / DOT_DEPTHS)
-            color = color if depth else BLANK
+            color = deep(depth, DOT_DEPTHS) if depth else BLANK
             self.picture.path("".join(places), stroke=color, stroke_width=wide)
         self.picture.shut()
         below = np.argwhere(nodes < 0)

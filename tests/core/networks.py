@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import rnn_widgets as rw
 from rnn_widgets import ops
-from rnn_widgets.core.cells import Expr
+from rnn_widgets.core.expr import Expr
 from rnn_widgets.core.program import LOSSES
 from rnn_widgets.core.template import Template
 from rnn_widgets.network import Network

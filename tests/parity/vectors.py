@@ -17,7 +17,8 @@ import numpy as np
 from written import FOLDER, Draws, largest, leaves, result, text
 
 from rnn_widgets.core import backward, differences, paths, results
-from rnn_widgets.core.cells import cell, chunk, concat, gru_cell, lstm_cell, rnn_cell, unary
+from rnn_widgets.core.cells import cell, gru_cell, lstm_cell, rnn_cell
+from rnn_widgets.core.expr import chunk, concat, unary
 from rnn_widgets.core.forward import ForwardPass, forward
 from rnn_widgets.core.jacobians import StateJacobians
 from rnn_widgets.core.ops import Array
