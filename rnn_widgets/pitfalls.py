@@ -71,7 +71,7 @@ class Bench:
         if net is not self._for:
             self._for, self._replays = net, {}
         if names not in self._replays:
-            self._replays[names] = Replay(Case(net.program, net.values, self.previous), names)
+            self._replays[names] = Replay(self.case, names)
         return self._replays[names]
 
 
@@ -333,7 +333,7 @@ def pitfalls(net: Any, *names: str, previous: Any = None) -> Pitfalls:
     ValueError
         For a mistake that makes no sense for the network, saying why, or a wrong ``previous``.
     TypeError
-        If ``net`` is no network.
+        If ``net`` is no network, or a name no text.
 
     Examples
     --------
@@ -345,6 +345,11 @@ def pitfalls(net: Any, *names: str, previous: Any = None) -> Pitfalls:
     bench = Bench(net, previous)
     case = bench.case
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                "names are given one by one, as in rw.pitfalls(net, 'forward order'), not as "
+                f"{type(name).__name__}"
+            )
         if name not in MISTAKES:
             raise unknown("pitfall", name, MISTAKES)
         if reason := MISTAKES[name].why_not(case):

@@ -162,6 +162,8 @@ def test_what_makes_sense_where() -> None:
 
 def test_refusals_say_why() -> None:
     net = rw.rnn(2, 3, 4)
+    with pytest.raises(TypeError, match="names are given one by one"):
+        rw.pitfalls(net, ["forward order"])  # type: ignore[arg-type]
     with pytest.raises(KeyError, match="no pitfall 'forward ordr'; did you mean 'forward order'"):
         rw.pitfalls(net, "forward ordr")
     with pytest.raises(ValueError, match="makes no sense for this network: it needs previous="):
