@@ -37,7 +37,7 @@ unit: setup
 	cd js && npm test
 	pytest tests -n $(WORKERS) --ignore tests/browser \
 		--ignore tests/benchmarks/test_browser.py --ignore tests/benchmarks/test_explorer.py \
-		--ignore tests/benchmarks/test_views.py
+		--ignore tests/benchmarks/test_seeds.py --ignore tests/benchmarks/test_views.py
 
 notebooks: setup
 	pytest --nbval notebooks

@@ -2,13 +2,12 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { signal as reactive } from "@preact/signals";
+import { watchStatus } from "./kernel-status";
 import type { Manager, WidgetModel } from "./models";
 import { flattened } from "./network";
 
 const RENEW_MS = 4_000; // the kernel's lease runs for 12 seconds
 const ANSWER_MS = 5_000;
-
-const ENDING = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
 export type KernelState = "live" | "silent" | "gone";
 
@@ -79,25 +78,11 @@ export class Kernel {
   }
 
   private watch(signal: AbortSignal): void {
-    const manager = this.model.widget_manager as unknown as Manager;
-    const check = () => {
-      if (!("kernel" in manager) && !manager.context) return;
-      const { kernel } = manager;
-      if (!kernel || kernel.isDisposed || ENDING.has(kernel.status ?? "")) this.lose();
-    };
-    const session = manager.context?.sessionContext;
-    const signals = session
-      ? [session.statusChanged, session.connectionStatusChanged, session.kernelChanged]
-      : [manager.kernel?.statusChanged, manager.kernel?.connectionStatusChanged];
-    for (const changed of signals) changed?.connect(check);
-    signal.addEventListener("abort", () => {
-      for (const changed of signals) changed?.disconnect(check);
-    });
     // A restart leaves a living kernel that does not know this lab.
     this.model.on("comm_live_update", () => {
       if ([...this.models()].some((model) => !model.comm_live)) this.lose();
     });
-    check();
+    watchStatus(this.model.widget_manager as unknown as Manager, signal, () => this.lose());
   }
 
   private lose(): void {

@@ -1,9 +1,8 @@
 /** Hears when a widget's kernel has stopped, restarted, or was never there. */
 
 import type { AnyModel } from "@anywidget/types";
+import { watchStatus } from "./kernel-status";
 import { type Manager, modelOf } from "./models";
-
-const ENDING = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 
 /** Call `onLost` once, as soon as no kernel can answer the model of this id. */
 export function watchKernel(
@@ -18,20 +17,7 @@ export function watchKernel(
     if (!lost) onLost();
     lost = true;
   };
-  const check = () => {
-    if (!("kernel" in manager) && !manager.context) return;
-    const { kernel } = manager;
-    if (!kernel || kernel.isDisposed || ENDING.has(kernel.status ?? "")) lose();
-  };
-  const session = manager.context?.sessionContext;
-  const signals = session
-    ? [session.statusChanged, session.connectionStatusChanged, session.kernelChanged]
-    : [manager.kernel?.statusChanged, manager.kernel?.connectionStatusChanged];
-  for (const changed of signals) changed?.connect(check);
-  signal.addEventListener("abort", () => {
-    for (const changed of signals) changed?.disconnect(check);
-  });
-  check();
+  watchStatus(manager, signal, lose);
   // A restart leaves a living kernel that does not know this widget, and so does a page that shows a
   // notebook without having run it. Only the model itself tells, not what anywidget shows of it.
   void modelOf(id, manager, signal).then((real) => {

@@ -29,11 +29,17 @@ interface Stroke {
 }
 
 /** A canvas that remembers its strokes. */
-function recorder(): { ctx: CanvasRenderingContext2D; strokes: Stroke[] } {
+function recorder() {
   const strokes: Stroke[] = [];
   const state: Record<string, unknown> = {};
+  const saved: Record<string, unknown>[] = [];
   let dash: readonly number[] = [];
   const acts: Record<string, (...args: never[]) => void> = {
+    save: () => saved.push({ ...state }),
+    restore: () => {
+      for (const name of Object.keys(state)) delete state[name];
+      Object.assign(state, saved.pop());
+    },
     setLineDash: (given: readonly number[]) => {
       dash = given;
     },
@@ -46,7 +52,7 @@ function recorder(): { ctx: CanvasRenderingContext2D; strokes: Stroke[] } {
   const ctx = new Proxy(state, {
     get: (_, name: string) => state[name] ?? acts[name] ?? (() => {}),
   });
-  return { ctx: ctx as unknown as CanvasRenderingContext2D, strokes };
+  return { ctx: ctx as unknown as CanvasRenderingContext2D, strokes, state };
 }
 
 beforeEach(() => {
@@ -120,6 +126,26 @@ function edges(numbers: readonly number[]): Stroke[] {
   ).paint();
   return strokes.filter(({ color }) => color === "negative" || color === "positive");
 }
+
+test("a drawing leaves the canvas as it found it, so that the next one looks the same", () => {
+  const { ctx, state } = recorder();
+  const numbers = Float64Array.from([1, -1, 0.4, -0.4]);
+  const picture: Picture = {
+    lens: "values",
+    part: "total",
+    rows: new Map([["h", { columns: [numbers, numbers, numbers], limit: 1, colored: "all" }]]),
+    edges: [null, numbers, null],
+    leastEdge: 0,
+    limit: 1,
+    contribution: 1,
+    finite: true,
+  };
+  const lit = { bands: [1], whole: true, enters: null, pointed: [], units: () => true };
+  const scene = makeScene(programFromJson(PROGRAM), 0, 900);
+  ctx.lineJoin = "miter";
+  new Painter(ctx, scene, picture, "linear", COLORS, lit).paint();
+  expect(state).toEqual({ lineJoin: "miter" });
+});
 
 test("negative edges are dashed as well as blue, positive ones are solid", () => {
   const drawn = edges([1, -1, 0.4, -0.4]);

@@ -4,6 +4,7 @@ import { h, render } from "preact";
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, vi } from "vitest";
 import { Graph } from "../src/views/graph";
+import { buttonOf, stubWidth } from "./dom";
 import { Model, network, Page, settle } from "./page";
 
 const AT_REST = 200;
@@ -27,16 +28,7 @@ export async function rest(): Promise<void> {
 
 beforeEach(() => {
   vi.useFakeTimers();
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      constructor(private readonly tell: (entries: object[]) => void) {}
-      observe() {
-        this.tell([{ contentRect: { width: 900 } }]);
-      }
-      disconnect() {}
-    },
-  );
+  stubWidth(900);
   el = document.body.appendChild(document.createElement("div"));
 });
 
@@ -54,12 +46,7 @@ export function group(node: string, step: number): number[] {
   return found.dataset["value"]?.split(" ").filter(Boolean).map(Number) ?? [];
 }
 
-export function button(name: string): HTMLButtonElement {
-  const all = [...el.querySelectorAll("button")];
-  const found = all.find((one) => (one.getAttribute("aria-label") ?? one.textContent) === name);
-  if (!found) throw new Error(`no button ${name}`);
-  return found;
-}
+export const button = (name: string) => buttonOf(el, name);
 
 export async function press(name: string): Promise<void> {
   button(name).click();

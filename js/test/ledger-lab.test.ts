@@ -5,6 +5,7 @@ import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { programFromJson, refold } from "../src/engine";
 import { usesOf } from "../src/views/graph-uses";
+import { stubWidth } from "./dom";
 import { moved, network, numbers, Page, PROGRAM, settle } from "./page";
 import { QUANTITIES } from "./vectors";
 
@@ -166,16 +167,7 @@ describe("the uses of a leaf in the graph", () => {
   });
 
   test("marks are drawn in the graph of the same lab", async () => {
-    vi.stubGlobal(
-      "ResizeObserver",
-      class {
-        constructor(private readonly tell: (entries: object[]) => void) {}
-        observe() {
-          this.tell([{ contentRect: { width: 900 } }]);
-        }
-        disconnect() {}
-      },
-    );
+    stubWidth(900);
     const drawn = { strokes: 0 };
     vi.stubGlobal(
       "Path2D",

@@ -4,6 +4,7 @@
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import ledger from "../src/ledger";
+import { buttonOf } from "./dom";
 import { Model } from "./page";
 
 const NODES = [
@@ -206,14 +207,7 @@ describe("what is pointed at", () => {
 });
 
 describe("look again", () => {
-  const look = () =>
-    act(() => {
-      (
-        [...el.querySelectorAll("button")].find(
-          (b) => b.textContent === "look again",
-        ) as HTMLElement
-      ).click();
-    });
+  const look = () => act(() => buttonOf(el, "look again").click());
 
   test("asks Python, and says what it found", async () => {
     await show();

@@ -12,9 +12,13 @@ export let view: Model;
 export let unmount: () => void;
 
 /** Draw a network's panel. */
-export async function show(json: object, leaves: string[] | null = null): Promise<void> {
+export async function show(
+  json: object,
+  leaves: string[] | null = null,
+  tools = false,
+): Promise<void> {
   page = new Page({ network: json });
-  view = new Model("view", { _kind: "parameters", leaves });
+  view = new Model("view", { _kind: "parameters", leaves, tools });
   el = document.body.appendChild(document.createElement("div"));
   unmount = mount(el, view as unknown as AnyModel, page.live);
   await settle();

@@ -2,8 +2,10 @@
 /** What can be done to a whole matrix at once, as a person does it. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { spectralRadius } from "../src/matrices";
+import { buttonOf } from "./dom";
 import { settle } from "./page";
-import { el, json, page, show } from "./parameters-panel";
+import { el, json, page, show, unmount } from "./parameters-panel";
 import { VECTORS } from "./vectors";
 
 const LSTM = VECTORS["lstm"][0];
@@ -23,9 +25,7 @@ async function tools(leaf: string): Promise<HTMLElement> {
 }
 
 async function act(box: HTMLElement, name: string): Promise<void> {
-  const button = [...box.querySelectorAll("button")].find((one) => one.textContent === name);
-  if (!button) throw new Error(`no button ${name}`);
-  button.click();
+  buttonOf(box, name).click();
   await settle();
 }
 
@@ -275,4 +275,23 @@ describe("targets that are classes", () => {
     const names = [...box.querySelectorAll("button")].map((one) => one.textContent);
     expect(names).toEqual(["reset", "randomise", "next seed", "apply", "copy as Python list"]);
   });
+});
+
+test("tools that are shown at once are in sight, scale the matrix, and go with its numbers", async () => {
+  unmount();
+  page.close();
+  el.remove();
+  await show(json(VECTORS["rnn"][0]), ["weight_hh_l0"], true);
+  const open = () => el.querySelector(".rw-box-open");
+  expect(el.querySelector(".rw-more")).toBeNull();
+  const slider = open()?.querySelector("input[type=range]") as HTMLInputElement;
+  slider.value = "1.5";
+  slider.dispatchEvent(new Event("input", { bubbles: true }));
+  await settle();
+  expect(open()?.querySelector("output")?.textContent).toBe("1.50");
+  expect(spectralRadius(page.live.network.values["weight_hh_l0"])).toBeCloseTo(1.5, 9);
+  (el.querySelector(".rw-leaf-name") as HTMLElement).click();
+  await settle();
+  expect(open()).toBeNull();
+  expect(el.querySelector(".rw-more")).not.toBeNull();
 });

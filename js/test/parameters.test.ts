@@ -186,6 +186,13 @@ describe("cards", () => {
     expect(document.activeElement).toBe(slider("weight_hh_l0[0,0]"));
   });
 
+  test("stay as they were where a number that was typed is left with Escape", async () => {
+    const before = value("weight_hh_l0", 0);
+    await type("weight_hh_l0[0,0]", "1.5", "Escape");
+    expect(value("weight_hh_l0", 0)).toBe(before);
+    expect(document.activeElement).toBe(slider("weight_hh_l0[0,0]"));
+  });
+
   test("tell on hovering what an entry is, every digit", () => {
     card("weight_hh_l0[0,1]").dispatchEvent(new PointerEvent("pointerenter"));
     const [number, words, gradient] = card("weight_hh_l0[0,1]").title.split("\n");

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { threeDigits } from "../src/format";
 import { allowance, largestOf } from "../src/views/predict-state";
 import { mount } from "../src/views/views";
+import { buttonOf, stubWidth } from "./dom";
 import { Model, moved, network, numbers, Page, SLIDER, settle, shorter } from "./page";
 import { QUANTITIES } from "./vectors";
 
@@ -66,10 +67,7 @@ async function rest(): Promise<void> {
 }
 
 async function click(name: string): Promise<void> {
-  const all = [...card.querySelectorAll("button")];
-  const found = all.find((one) => (one.getAttribute("aria-label") ?? one.textContent) === name);
-  if (!found) throw new Error(`no button ${name}; there is ${all.map((one) => one.textContent)}`);
-  found.click();
+  buttonOf(card, name).click();
   await rest();
 }
 
@@ -125,16 +123,7 @@ function point(): void {
 
 beforeEach(async () => {
   vi.useFakeTimers();
-  vi.stubGlobal(
-    "ResizeObserver",
-    class {
-      constructor(private readonly tell: (entries: object[]) => void) {}
-      observe() {
-        this.tell([{ contentRect: { width: 900 } }]);
-      }
-      disconnect() {}
-    },
-  );
+  stubWidth(900);
   page = new Page({
     sliders: [SLIDER],
     drives: [

@@ -3,6 +3,7 @@
 import type { InitializeProps, RenderProps } from "@anywidget/types";
 import { afterEach, beforeEach, vi } from "vitest";
 import seeds from "../src/seeds";
+import { buttonOf } from "./dom";
 import { Emitter, Model, settle } from "./page";
 
 /** y = 3a + 2b² + log c, as the kernel sends it; torch's errors are not checked here. */
@@ -109,10 +110,7 @@ export class SeedsPage {
   }
 
   button(text: string): HTMLButtonElement {
-    const all = [...this.el.querySelectorAll("button")];
-    const found = all.find((b) => (b.getAttribute("aria-label") ?? b.textContent) === text);
-    if (!found) throw new Error(`there is no button ${text}`);
-    return found;
+    return buttonOf(this.el, text);
   }
 
   async click(text: string): Promise<void> {

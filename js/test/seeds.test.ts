@@ -163,7 +163,9 @@ describe("rows", () => {
 
   test("stand with their products under them", async () => {
     const page = await open();
-    const cells = [...page.get("[data-row='1']").querySelectorAll<HTMLElement>("[data-product]")];
+    const row = page.get("[data-row='1']");
+    const cells = [...row.querySelectorAll<HTMLElement>("[data-jacobian]")];
+    const products = [...row.querySelectorAll<HTMLElement>(".rw-seeds-product")];
     expect(cells.map((cell) => Number(cell.dataset["jacobian"]))).toEqual([
       0,
       3,
@@ -176,7 +178,7 @@ describe("rows", () => {
       0,
     ]);
     await page.drag("v[1]", -2);
-    expect(cells.map((cell) => Number(cell.dataset["product"]) + 0)).toEqual([
+    expect(products.map((cell) => Number(cell.dataset["value"]) + 0)).toEqual([
       0,
       -6,
       0,

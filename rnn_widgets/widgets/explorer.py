@@ -37,6 +37,7 @@ PANELS: dict[str, Callable[[Lab], ipywidgets.DOMWidget]] = {
 }
 DEFAULT = ("toolbar", "graph", "parameters", "contributions", "bars", "lag", "chain")
 STACKED = {"bars", "lag"}  # one above the other, they take no more room than a heat map
+HALVES = {"contributions", "jacobian", *STACKED}  # with room, two of them share a line
 
 # The still picture: what is moved with sliders is left out, and the graph is on top.
 WIDE = 860.0
@@ -67,6 +68,8 @@ class Explorer(Still, ipywidgets.VBox):
                 cells.append(ipywidgets.VBox([panel]).add_class("rw-stacked"))
             else:
                 cells.append(panel.add_class(f"rw-at-{name}"))
+            if name in HALVES:
+                cells[-1].add_class("rw-half")
         # The grid follows the width of the element around it, which the page gives.
         grid = ipywidgets.Box(cells).add_class("rw-panels")
         super().__init__([grid])

@@ -138,13 +138,18 @@ class Panels(Focus):
         """
         return self._view(View, "contributions", **options)
 
-    def matrix(self, *names: str, **options: Any) -> ipywidgets.DOMWidget:
+    def matrix(self, *names: str, tools: bool = False, **options: Any) -> ipywidgets.DOMWidget:
         """A slider for every entry of a leaf, each with its gradient.
 
         Parameters
         ----------
         *names : str
             Leaves such as ``"weight_hh_l0"``, ``"x"`` or ``"v"``; without any, all of them.
+        tools : bool
+            Show what can be done to a whole matrix, such as to scale it to another spectral
+            radius, beside its sliders; by default it is behind the button "⋯".
+        **options
+            Traits of `anywidget.AnyWidget`.
 
         Returns
         -------
@@ -154,11 +159,21 @@ class Panels(Focus):
         ------
         KeyError
             For a leaf that does not exist, naming the nearest.
+        traitlets.TraitError
+            If ``tools`` is neither True nor False.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> lab = rw.Lab(rw.rnn(2, 3, seq_len=4))
+        >>> lab.matrix("weight_hh_l0", tools=True).leaves
+        ['weight_hh_l0']
         """
         leaves = self._network.values
         for name in names:
             leaves[name]  # refuses what does not exist
-        return self._view(Parameters, "parameters", leaves=list(names) or None, **options)
+        shown = {"leaves": list(names) or None, "tools": tools}
+        return self._view(Parameters, "parameters", **shown, **options)
 
     def _view(self, view: type[View], kind: str, **options: Any) -> View:
         check_options(view, options)

@@ -11,6 +11,9 @@ import traitlets
 from rnn_widgets.core.labels import subscript
 from rnn_widgets.core.names import unknown, whole_numbers
 from rnn_widgets.quantities import Quantity, evaluate, parse, table
+from rnn_widgets.stills import Picture
+from rnn_widgets.stills.composed import stacked
+from rnn_widgets.stills.picture import sentence
 
 from .lab import Lab
 from .views import View
@@ -50,6 +53,13 @@ class Predict(View):
     def score(self) -> tuple[int, int]:
         """How many guesses were right, and how many questions were answered."""
         return sum(bool(guess.get("right")) for guess in self.guesses), len(self.guesses)
+
+    def _still(self, width: float = 860) -> Picture:
+        """The questions, never what they ask for."""
+        asked = [question["question"] for question in self._questions]
+        numbered = [f"{i}. {words}" for i, words in enumerate(asked, 1)]
+        lines = ["Predict, then reveal", *(asked if len(asked) == 1 else numbered)]
+        return stacked([sentence(words, width) for words in lines], lines)
 
     def __repr__(self) -> str:
         return f"Predict({', '.join(repr(question['what']) for question in self._questions)})"

@@ -79,6 +79,9 @@ class Parameters(View):
     leaves = traitlets.List(traitlets.Unicode(), allow_none=True, default_value=None).tag(sync=True)
     """The leaves to show, all for None. Written by Python only."""
 
+    tools = traitlets.Bool(False).tag(sync=True)
+    """Whether the tools of each open leaf are in sight, not behind a button. Written by Python."""
+
     def _still(self, width: float = 860) -> Picture:
         return parameters(self._lab.net, self.leaves, width)
 

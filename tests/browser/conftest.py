@@ -26,6 +26,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SECONDS = 1000.0
 PATIENCE = 60 * SECONDS
 
@@ -66,6 +67,14 @@ def watch_errors(page: Page) -> list[str]:
     errors: list[str] = []
     page.on("pageerror", lambda e: None if str(e) == OF_THE_HOST else errors.append(e.stack))
     return errors
+
+
+@pytest.fixture
+def logged(page: Page) -> list[str]:
+    """What the page writes to its console as errors."""
+    messages: list[str] = []
+    page.on("console", lambda m: messages.append(m.text) if m.type == "error" else None)
+    return messages
 
 
 def started(
@@ -266,3 +275,17 @@ def open_lab(lab_server: Server, page: Page) -> Iterator[Callable[..., OpenNoteb
     yield opened
     page.close()
     lab_server.end_kernels()
+
+
+@pytest.fixture
+def open_tutorial(
+    lab_server: Server, open_lab: Callable[..., OpenNotebook], logged: list[str]
+) -> Iterator[Callable[[str], OpenNotebook]]:
+    """Run a tutorial in JupyterLab, and fail the test whose page has logged an error."""
+
+    def opened(name: str) -> OpenNotebook:
+        shutil.copy(NOTEBOOKS / f"{name}.ipynb", lab_server.root)
+        return open_lab(f"{name}.ipynb")
+
+    yield opened
+    assert logged == []

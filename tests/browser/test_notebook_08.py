@@ -1,8 +1,6 @@
 """The tutorial on truncation in JupyterLab, held to torch's numbers."""
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,21 +9,16 @@ from playwright.sync_api import expect
 from rnn_widgets.core.ops import Array
 from rnn_widgets.network import Network
 
-from .conftest import OpenNotebook, Server
+from .conftest import OpenNotebook
 from .explorer import READ, OnPage, number, truth
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "08_truncation.ipynb"
 ENTRY = "weight_ih_l0[0,0]"
 STEPS = 12
 
 
-def test_08_in_jupyterlab(lab_server: Server, open_lab: Callable[..., OpenNotebook]) -> None:
-    logged: list[str] = []
-    shutil.copy(NOTEBOOK, lab_server.root)
-    notebook = open_lab(NOTEBOOK.name, run=False)
+def test_08_in_jupyterlab(open_tutorial: Callable[[str], OpenNotebook]) -> None:
+    notebook = open_tutorial("08_truncation")
     page = notebook.page
-    page.on("console", lambda m: logged.append(m.text) if m.type == "error" else None)
-    notebook.run_all()
     toolbar, panel = OnPage(page), page.locator('[data-panel="contributions"]')
 
     def on_page() -> Array:
@@ -64,4 +57,3 @@ cut and [cut.kind, cut.size]""")
         )
         lags = [np.trace(by_torch(), -lag) for lag in range(STEPS)]
         np.testing.assert_allclose(dots, lags, rtol=0, atol=1e-14)
-    assert logged == []

@@ -1,8 +1,6 @@
 """The tutorial on a cell of one's own in JupyterLab, held to torch's numbers."""
 
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +9,9 @@ from playwright.sync_api import expect
 
 from rnn_widgets.core.ops import Array
 
-from .conftest import OpenNotebook, Server
+from .conftest import OpenNotebook
 from .explorer import OnPage
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "09_your_own_cell.ipynb"
 STEPS = 8
 DOTS = "(figure) => [...figure.querySelectorAll('.dot')].map((dot) => dot.__data__.rotation)"
 
@@ -38,13 +35,9 @@ def minimal(values: dict[str, Any]) -> dict[str, Array]:
     return {"f": np.array(gates), "h": np.array(states), "bias": biases.grad.numpy()}
 
 
-def test_09_in_jupyterlab(lab_server: Server, open_lab: Callable[..., OpenNotebook]) -> None:
-    logged: list[str] = []
-    shutil.copy(NOTEBOOK, lab_server.root)
-    notebook = open_lab(NOTEBOOK.name, run=False)
+def test_09_in_jupyterlab(open_tutorial: Callable[[str], OpenNotebook]) -> None:
+    notebook = open_tutorial("09_your_own_cell")
     page = notebook.page
-    page.on("console", lambda m: logged.append(m.text) if m.type == "error" else None)
-    notebook.run_all()
     explorer, figure = OnPage(page), page.locator(".rw-figure")
 
     def truth() -> dict[str, Array]:
@@ -83,4 +76,3 @@ def test_09_in_jupyterlab(lab_server: Server, open_lab: Callable[..., OpenNotebo
         expect(chain.locator(f"[data-witness='{witness}']")).to_contain_text("✓")
     chain.get_by_role("button", name="skip", exact=True).click()
     expect(chain).to_contain_text(f"{1 - shut['f'][-1, 0]:.3f}")
-    assert logged == []

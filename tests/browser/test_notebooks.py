@@ -2,20 +2,17 @@
 
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from playwright.sync_api import Page, expect
 
 from rnn_widgets.network import Network
 
-from .conftest import OpenNotebook, Server
+from .conftest import NOTEBOOKS, OpenNotebook, Server
 from .explorer import Adjoints, OnPage
 from .explorer import truth as contributions
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 ENTRY = "weight_hh_l0[0,1]"
 
 
@@ -79,20 +76,8 @@ def drive(notebook: OpenNotebook) -> None:
     np.testing.assert_array_equal(second.contributions(), still)
 
 
-@pytest.fixture
-def logged(page: Page) -> list[str]:
-    messages: list[str] = []
-    page.on("console", lambda m: messages.append(m.text) if m.type == "error" else None)
-    return messages
-
-
-def test_01_in_jupyterlab(
-    lab_server: Server, logged: list[str], open_lab: Callable[..., OpenNotebook]
-) -> None:
-    shutil.copy(NOTEBOOKS / "01_explorer.ipynb", lab_server.root)
-    notebook = open_lab("01_explorer.ipynb")
-    drive(notebook)
-    assert logged == []
+def test_01_in_jupyterlab(open_tutorial: Callable[[str], OpenNotebook]) -> None:
+    drive(open_tutorial("01_explorer"))
 
 
 def test_01_in_notebook_7(notebook_server: Server, page: Page, logged: list[str]) -> None:
@@ -128,11 +113,8 @@ def total_norms() -> list[float]:
     return [float(state.grad.norm()) for state in states]
 
 
-def test_06_in_jupyterlab(
-    lab_server: Server, logged: list[str], open_lab: Callable[..., OpenNotebook]
-) -> None:
-    shutil.copy(NOTEBOOKS / "06_every_timestep.ipynb", lab_server.root)
-    notebook = open_lab("06_every_timestep.ipynb")
+def test_06_in_jupyterlab(open_tutorial: Callable[[str], OpenNotebook]) -> None:
+    notebook = open_tutorial("06_every_timestep")
     page, truth = notebook.page, total_norms()
     flow = page.locator(".rw-figure").first
     flow.scroll_into_view_if_needed()
@@ -153,4 +135,3 @@ def test_06_in_jupyterlab(
     begun = notebook.python("watched['GRU'].total[0].tolist()")
     assert begun[0] < 1e-3 * begun[-1]
     expect(page.get_by_text("adjoints of hₜ in pass 0")).to_be_visible()
-    assert logged == []

@@ -159,9 +159,15 @@ def test_a_wrong_guess_says_how_far_off(open_lab: Opener) -> None:
     expect(card(page).locator(".rw-predict-score")).to_have_text("1 of 2 right")
 
 
-def test_nothing_moves_when_it_is_hidden_and_revealed(open_lab: Opener) -> None:
-    notebook, _ = opened(open_lab, "'gradient[weight_hh_l0][0,1]'")
-    page = notebook.page
+def test_nothing_moves_and_the_guess_counts_without_a_kernel(open_lab: Opener) -> None:
+    notebook, shares = opened(open_lab, "'gradient[weight_hh_l0][0,1]'")
+    nothing_moves(notebook.page)
+    card(notebook.page).get_by_role("button", name="again").click()
+    without_a_kernel(notebook.page, float(shares.sum()))
+
+
+def nothing_moves(page: Page) -> None:
+    """When the card hides and reveals."""
 
     def places() -> list[object]:
         page.wait_for_timeout(400)
@@ -180,47 +186,47 @@ def test_nothing_moves_when_it_is_hidden_and_revealed(open_lab: Opener) -> None:
     assert places() == open_
 
 
-def test_a_card_without_a_kernel(open_lab: Opener) -> None:
-    notebook, shares = opened(open_lab, "'gradient[weight_hh_l0][0,1]'")
-    page = notebook.page
+def without_a_kernel(page: Page, gradient: float) -> None:
     page.evaluate("""() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()""")
     expect(card(page)).to_contain_text("The kernel has stopped")
-    card(page).get_by_role("textbox").fill(str(float(shares.sum())))
+    assert told(page, gradient) == []
+    card(page).get_by_role("textbox").fill(str(gradient))
     card(page).get_by_role("textbox").press("Enter")
     expect(card(page).locator("[data-verdict]")).to_have_attribute("data-verdict", "right")
-    assert told(page, float(shares.sum())) != []
+    assert told(page, gradient) != []
     card(page).get_by_role("button", name="again").click()
-    assert told(page, float(shares.sum())) == []
+    assert told(page, gradient) == []
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_no_violation(open_lab: Opener, theme: str) -> None:
+def test_axe_finds_no_violation(open_lab: Opener) -> None:
     notebook, _ = opened(open_lab)
     page = notebook.page
-    page.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
-    )
-    light = str(theme.endswith("Light")).lower()
-    expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
     page.evaluate(AXE.read_text(encoding="utf-8"))
 
-    def check() -> None:
-        found = page.evaluate(
-            "() => axe.run({ include: [['.rw-explorer'], ['[data-panel=predict]']] })"
-        )
-        told = [
-            {"id": v["id"], "nodes": [n["html"][:200] for n in v["nodes"]]}
-            for v in found["violations"]
-        ]
-        assert told == [], json.dumps(told, indent=1)
+    def check(*parts: str) -> None:
+        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+            page.evaluate(
+                "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
+                theme,
+            )
+            light = str(theme.endswith("Light")).lower()
+            expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+            include = [[part] for part in ("[data-panel=predict]", *parts)]
+            found = page.evaluate("(include) => axe.run({ include })", include)
+            told = [
+                {"id": v["id"], "nodes": [n["html"][:200] for n in v["nodes"]]}
+                for v in found["violations"]
+            ]
+            assert told == [], json.dumps(told, indent=1)
 
-    check()
+    check(".rw-explorer")  # its numbers are hidden
     card(page).get_by_role("textbox").fill("nonsense")
     card(page).get_by_role("textbox").press("Enter")
     expect(card(page).locator(".rw-predict-error")).to_be_visible()
     check()
-    for right in ("reveal", "next", "zero", "next", "k = 1"):
-        if right == "reveal":
-            card(page).get_by_role("textbox").fill("1e9")
-        card(page).get_by_role("button", name=right, exact=True).click()
+    card(page).get_by_role("textbox").fill("1e9")
+    card(page).get_by_role("button", name="reveal", exact=True).click()
+    check(".rw-explorer")  # and in sight
+    for name in ("next", "zero", "next", "k = 1"):
+        card(page).get_by_role("button", name=name, exact=True).click()
         check()

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from .conftest import OpenNotebook
 
@@ -29,7 +29,7 @@ MAPS = """() => [...document.querySelectorAll('.rw-replay .rw-figure')]
     .map((figure) => [...figure.querySelectorAll('.heatmapcell')].map((e) => e.__data__.color))"""
 
 
-def by_hand(values: dict[str, list]) -> list[np.ndarray]:
+def by_hand(values: dict[str, list[Any]]) -> list[np.ndarray]:
     """C[t, k] of the entry of a tanh RNN by two loops, and with pullbacks in forward order."""
     v = {name: np.array(value) for name, value in values.items()}
     w, states = v["weight_hh_l0"], [v["h0"]]
@@ -87,7 +87,22 @@ def test_three_maps_follow_the_slider(open_lab: Opener) -> None:
     )
     headings = notebook.page.locator(".rw-replay .mainheading")
     expect(headings).to_have_text(["right", "forward order", "wrong − right"])
+    no_violations(notebook.page)
     assert logged == []
+
+
+def no_violations(page: Page) -> None:
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate(
+            "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
+            theme,
+        )
+        light = str(theme.endswith("Light")).lower()
+        expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
+        found = page.evaluate("() => axe.run(document.querySelector('.rw-replay'))")
+        assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
+        assert len(found["passes"]) > 3
 
 
 def test_it_says_when_the_mistake_makes_no_sense_and_comes_back(open_lab: Opener) -> None:
@@ -99,18 +114,3 @@ def test_it_says_when_the_mistake_makes_no_sense_and_comes_back(open_lab: Opener
     notebook.python("lab.net = rw.rnn(2, 3, 4, rng=5)\n1")
     expect(said).to_contain_text("The pullbacks ran in forward order")
     agrees(notebook)
-
-
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_no_violation(open_lab: Opener, theme: str) -> None:
-    notebook = open_lab("replay_axe.ipynb", *CELLS)
-    notebook.page.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
-    )
-    light = str(theme.endswith("Light")).lower()
-    expect(notebook.page.locator("body")).to_have_attribute("data-jp-theme-light", light)
-    agrees(notebook)
-    notebook.page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = notebook.page.evaluate("() => axe.run(document.querySelector('.rw-replay'))")
-    assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
-    assert len(found["passes"]) > 3

@@ -197,6 +197,16 @@ def test_neither_text_nor_state_holds_the_answer(lab: Lab) -> None:
     assert digits not in told
 
 
+def test_the_still_picture_asks_and_does_not_tell(lab: Lab) -> None:
+    card = rw.predict(lab, ["gradient[weight_hh_l0][0,1]", ("loss", "sign"), "losses"])
+    data, _ = card._repr_mimebundle_()
+    words = ["∂L/∂weight_hh_l0[0,1]?", "Which sign has the loss L?", "Which step t has the largest"]
+    for said in (data["text/plain"], data["image/svg+xml"]):
+        assert [word in said for word in words] == [True] * 3
+    truths = [NET.gradients()["weight_hh_l0"][0, 1], evaluate(parse("loss", NET), NET).item()]
+    assert not any(f"{abs(truth):.3g}" in str(data) for truth in truths)
+
+
 def test_the_score_is_the_browsers(lab: Lab, browser: Browser) -> None:
     card = rw.predict(lab, [("loss", "sign"), "by_source[weight_hh_l0]"])
     assert card.score == (0, 0)

@@ -148,7 +148,7 @@ function Cells({ lab, leaf, size, ...rest }: CellsProps) {
   const root = useRef<HTMLDivElement>(null);
   const grid = useRef<{ el: HTMLElement; grid: Grid } | null>(null);
   const reasons = ways(program, leaf);
-  const { w, h, small, upright, ...writing } = size;
+  const { w, h, small, upright, scrolls, ...writing } = size;
   const wide = w >= (T < 10 ? 30 : 36);
   const { norm } = rest;
   // Of another length it is another table: its elements start empty, as `Grid` expects them.
@@ -205,6 +205,7 @@ function Cells({ lab, leaf, size, ...rest }: CellsProps) {
       data-plain={size.room === 0}
       data-long={T >= LONG}
       data-crowded={T >= 10 && w < 20}
+      data-scrolls={scrolls}
       style={{ "--rw-w": `${w}px`, "--rw-h": `${h}px` }}
       onClick={(event) => select(target(event))}
       onKeyDown={press}
@@ -238,7 +239,7 @@ function sizes(width: number, T: number, losses: number) {
   const room = fits < 5 || h < 14 ? 0 : fits; // four characters would show 2e−5 and not −2e−5
   const upright = w < 46;
   const sumRoom = w < 10 ? 0 : upright ? SUM_ROOM : room;
-  return { w, h, small, room, sumRoom, upright };
+  return { w, h, small, room, sumRoom, upright, scrolls: w * T + beside > width };
 }
 
 /** The grid without its numbers, which `Grid` writes. */

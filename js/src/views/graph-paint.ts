@@ -78,6 +78,7 @@ export class Painter {
 
   paint(): void {
     const { ctx, scene, palette } = this;
+    ctx.save(); // or the joins of one drawing's last numbers would round the corners of the next
     ctx.clearRect(0, 0, scene.width, scene.height);
     ctx.font = `10px ${palette.family}`;
     ctx.textBaseline = "middle";
@@ -90,6 +91,7 @@ export class Painter {
       else for (let step = 0; step < scene.steps; step++) this.figure(row, step);
     }
     this.pointed();
+    ctx.restore();
   }
 
   private numbers(row: Placed, step: number): Numbers {

@@ -33,10 +33,12 @@ export function LabLedger({ lab, view }: { lab: LiveLab; view: AnyModel }) {
   const name = pointing.name.value;
   useLayoutEffect(() => {
     lab.pointed.value = name;
+  }, [lab, name]);
+  useLayoutEffect(() => {
     return () => {
       lab.pointed.value = "";
     };
-  }, [lab, name]);
+  }, [lab]);
   lab.revision.value; // what this view follows
   const rows = rowsOf(lab, sources.value);
   const { program } = lab.results;

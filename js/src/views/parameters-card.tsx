@@ -4,8 +4,6 @@ import { effect } from "@preact/signals";
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { threeDigits } from "../format";
-import { useUniqueId } from "./kit";
-import { Message } from "./parameters-bubble";
 import { entryName, type Leaf } from "./parameters-leaves";
 import {
   digitsWide,
@@ -20,7 +18,7 @@ import {
   slopeText,
   stepOf,
 } from "./parameters-numbers";
-import { type Read, readNumber } from "./parameters-read";
+import { TypedNumber } from "./typed";
 
 interface CardProps {
   readonly host: Host;
@@ -79,10 +77,9 @@ export function Card({ host, leaf, at, onLeave }: CardProps) {
         onClick={() => setTyping(true)}
       />
       {typing && (
-        <Typed
+        <TypedNumber
           name={entry}
-          text={String(number())}
-          read={readNumber}
+          value={number()}
           take={(value) => {
             ranges.forget(entry);
             moveTo(host, leaf, at, value);
@@ -218,60 +215,4 @@ class Painter {
 function share(value: number, low: number, high: number): number {
   const part = (value - low) / (high - low);
   return Number.isFinite(part) ? Math.min(1, Math.max(0, part)) : 0;
-}
-
-interface TypedProps {
-  readonly name: string;
-  readonly text: string;
-  readonly read: (text: string) => Read<number>;
-  readonly take: (value: number) => void;
-  /** Close, where the focus has gone elsewhere. */
-  readonly leave: () => void;
-  /** Close, and put the focus back. */
-  readonly back: () => void;
-}
-
-/** A number being typed. What is no number is said, and stays to be mended. */
-function Typed({ name, text, read, take, leave, back }: TypedProps) {
-  const id = useUniqueId();
-  const input = useRef<HTMLInputElement>(null);
-  const [error, setError] = useState("");
-  useLayoutEffect(() => {
-    input.current?.focus();
-    input.current?.select();
-  }, []);
-
-  function accept(typed: string, close: () => void) {
-    const found = read(typed);
-    if ("error" in found) {
-      setError(found.error);
-      return;
-    }
-    if (typed !== text) take(found.is);
-    close();
-  }
-
-  return (
-    <span class="rw-typed">
-      <input
-        ref={input}
-        type="text"
-        inputMode="decimal"
-        defaultValue={text}
-        aria-label={`value of ${name}`}
-        aria-invalid={error !== ""}
-        aria-describedby={error ? id : undefined}
-        autocomplete="off"
-        data-lm-suppress-shortcuts="true"
-        onInput={() => setError("")}
-        onKeyDown={(event) => {
-          event.stopPropagation();
-          if (event.key === "Enter") accept(event.currentTarget.value, back);
-          else if (event.key === "Escape") back();
-        }}
-        onBlur={(event) => accept(event.currentTarget.value, leave)}
-      />
-      {error && <Message id={id}>{error}</Message>}
-    </span>
-  );
 }

@@ -15,6 +15,7 @@ const MOST_CARDS = 64;
 const CARD_WIDTH = 61;
 const LABEL_WIDTH = 30;
 const ROOM = 6; // characters of a cell
+const MOST_BESIDE = 4; // columns that never have to scroll
 
 /** Whether there is room for a card per entry. */
 export function hasRoom(leaf: Leaf, width: number): boolean {
@@ -128,6 +129,7 @@ function PartTable(props: {
   return (
     <table
       class="rw-part"
+      data-wide={leaf.columns > MOST_BESIDE || undefined}
       // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: its cells take the keys
       role="grid"
       aria-label={label}

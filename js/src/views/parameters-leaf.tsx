@@ -7,16 +7,18 @@ import { Cards, Cells, hasRoom } from "./parameters-grid";
 import { countOf, type Leaf, positionOf } from "./parameters-leaves";
 import type { Host } from "./parameters-numbers";
 import { shapeText } from "./parameters-read";
-import { Tools } from "./parameters-tools";
+import { OpenTools, Tools } from "./parameters-tools";
 
 interface LeafGroupProps {
   readonly host: Host;
   readonly leaf: Leaf;
   readonly open: boolean;
+  /** Whether the tools are in sight, or behind a button. */
+  readonly tools: boolean;
   readonly onToggle: () => void;
 }
 
-export function LeafGroup({ host, leaf, open, onToggle }: LeafGroupProps) {
+export function LeafGroup({ host, leaf, open, tools, onToggle }: LeafGroupProps) {
   const id = useUniqueId();
   const { lab } = host;
   const { name, kind, shape } = leaf;
@@ -42,11 +44,12 @@ export function LeafGroup({ host, leaf, open, onToggle }: LeafGroupProps) {
           </button>
         </h4>
         {!open && <Chosen host={host} leaf={leaf} />}
-        {kind !== "made" && <Tools host={host} leaf={leaf} />}
+        {kind !== "made" && !(tools && open) && <Tools host={host} leaf={leaf} />}
       </div>
       {open && (
-        <div id={id}>
+        <div id={id} class="rw-leaf-body">
           <Body host={host} leaf={leaf} />
+          {kind !== "made" && tools && <OpenTools host={host} leaf={leaf} />}
         </div>
       )}
     </div>

@@ -64,7 +64,21 @@ export function Tools({ host, leaf }: ToolsProps) {
   );
 }
 
-function Menu({ host, leaf }: ToolsProps) {
+/** The same under the head of a leaf, for good. */
+export function OpenTools({ host, leaf }: ToolsProps) {
+  return (
+    <section class="rw-box rw-box-open" aria-label={`tools for ${leaf.name}`}>
+      <Menu host={host} leaf={leaf} named={false} />
+    </section>
+  );
+}
+
+interface MenuProps extends ToolsProps {
+  /** Whether it says of which leaf it is. */
+  readonly named?: boolean;
+}
+
+function Menu({ host, leaf, named = true }: MenuProps) {
   const { lab } = host;
   const [done, setDone] = useState("");
   const [refused, setRefused] = useState<Refused | null>(null);
@@ -130,8 +144,12 @@ function Menu({ host, leaf }: ToolsProps) {
 
   return (
     <>
-      <div class="rw-box-line">
-        <b>{leaf.name}</b> <span class="rw-hint">{shapeText(leaf.shape)}</span>
+      <div class="rw-box-line" hidden={!named && !gates}>
+        {named && (
+          <>
+            <b>{leaf.name}</b> <span class="rw-hint">{shapeText(leaf.shape)}</span>
+          </>
+        )}
         {gates && (
           <select
             aria-label="which gate"

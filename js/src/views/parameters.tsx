@@ -51,7 +51,8 @@ export function Parameters({ lab, view }: { lab: LiveLab; view: AnyModel }) {
     };
     // Of another kind or shape it has other entries: what was drawn for the old ones goes.
     const key = `${name} ${leaf.kind} ${leaf.shape.join()}`;
-    return <LeafGroup key={key} host={host} leaf={leaf} open={open} onToggle={onToggle} />;
+    const shown = { open, tools: Boolean(view.get("tools")), onToggle };
+    return <LeafGroup key={key} host={host} leaf={leaf} {...shown} />;
   };
   return (
     <Panel

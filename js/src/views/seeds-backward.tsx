@@ -13,7 +13,7 @@ export function Bare({ state }: { state: SeedState }) {
   const { symbol: z, outputs } = state;
   const { bare } = state.point.value.backward;
   return (
-    <section class="rw-seeds-card" data-card="bare" aria-labelledby={id}>
+    <article class="rw-seeds-card" data-card="bare" aria-labelledby={id}>
       <h4 id={id}>
         What <code>backward()</code> without an argument needs
       </h4>
@@ -34,7 +34,7 @@ export function Bare({ state }: { state: SeedState }) {
           <code>{z}.sum().backward()</code> weighs all rows by 1, a loss by ∂loss/∂{z}.
         </p>
       )}
-    </section>
+    </article>
   );
 }
 
@@ -45,7 +45,7 @@ export function Accumulation({ state }: { state: SeedState }) {
   const tape = state.tape.value;
   const zero = `${names.map((name) => `${name}.grad = `).join("")}None`;
   return (
-    <section class="rw-seeds-card" data-card="accumulation" aria-labelledby={id}>
+    <article class="rw-seeds-card" data-card="accumulation" aria-labelledby={id}>
       <h4 id={id}>
         What calls of <code>backward(v)</code> leave in <code>.grad</code>
       </h4>
@@ -131,7 +131,7 @@ export function Accumulation({ state }: { state: SeedState }) {
         {why(state, tape)}
       </p>
       <Log tape={tape} />
-    </section>
+    </article>
   );
 }
 

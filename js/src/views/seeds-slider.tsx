@@ -1,11 +1,9 @@
 /** A number with a slider: moved by mouse and keys, or typed. */
 
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { allDigits, fitting, threeDigits } from "../format";
-import { useUniqueId } from "./kit";
-import { Message } from "./parameters-bubble";
 import { keyed, onGrid, type Ranges, stepOf } from "./parameters-numbers";
-import { readNumber } from "./parameters-read";
+import { TypedNumber } from "./typed";
 
 interface SliderProps {
   /** The entry, such as v[0]. */
@@ -46,9 +44,10 @@ export function NumberSlider(props: SliderProps) {
     event.preventDefault();
     event.stopPropagation();
   }
-  const close = (refocus: boolean) => {
-    setTyping(false);
-    if (refocus) requestAnimationFrame(() => (slider.current ?? number.current)?.focus());
+  const leave = () => setTyping(false);
+  const back = () => {
+    leave();
+    requestAnimationFrame(() => (slider.current ?? number.current)?.focus());
   };
 
   return (
@@ -62,14 +61,15 @@ export function NumberSlider(props: SliderProps) {
     >
       <span class="rw-seeds-name">{label}</span>
       {typing ? (
-        <Typed
+        <TypedNumber
           name={name}
           value={value}
           take={(typed) => {
             ranges.forget(name);
             move(typed);
           }}
-          close={close}
+          leave={leave}
+          back={back}
         />
       ) : (
         <button
@@ -89,7 +89,7 @@ export function NumberSlider(props: SliderProps) {
         <input
           ref={slider}
           type="range"
-          class="rw-seeds-slide"
+          class="rw-slide"
           min={low}
           max={high}
           step="any"
@@ -103,62 +103,5 @@ export function NumberSlider(props: SliderProps) {
         />
       )}
     </div>
-  );
-}
-
-interface TypedProps {
-  readonly name: string;
-  readonly value: number;
-  readonly take: (value: number) => void;
-  readonly close: (refocus: boolean) => void;
-}
-
-/** A number being typed. What is no number is said, and stays to be mended. */
-function Typed({ name, value, take, close }: TypedProps) {
-  const id = useUniqueId();
-  const input = useRef<HTMLInputElement>(null);
-  const [error, setError] = useState("");
-  const left = useRef(false); // what is removed from the page loses the focus, too
-  useLayoutEffect(() => {
-    input.current?.focus();
-    input.current?.select();
-  }, []);
-  function accept(refocus: boolean) {
-    if (left.current) return;
-    const typed = input.current?.value ?? "";
-    const found = readNumber(typed);
-    if ("error" in found) {
-      setError(found.error);
-      return;
-    }
-    if (typed !== String(value)) take(found.is);
-    leave(refocus);
-  }
-  function leave(refocus: boolean) {
-    left.current = true;
-    close(refocus);
-  }
-  return (
-    <span class="rw-seeds-typed">
-      <input
-        ref={input}
-        type="text"
-        inputMode="decimal"
-        defaultValue={String(value)}
-        aria-label={`value of ${name}`}
-        aria-invalid={error !== ""}
-        aria-describedby={error ? id : undefined}
-        autocomplete="off"
-        data-lm-suppress-shortcuts="true"
-        onInput={() => setError("")}
-        onKeyDown={(event) => {
-          event.stopPropagation();
-          if (event.key === "Enter") accept(true);
-          else if (event.key === "Escape") leave(true);
-        }}
-        onBlur={() => accept(false)}
-      />
-      {error && <Message id={id}>{error}</Message>}
-    </span>
   );
 }

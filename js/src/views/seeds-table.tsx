@@ -1,15 +1,15 @@
 /** The Jacobian as rows: a seed's slider at each, an input's above each column, the sum below. */
 
 import { computed, type ReadonlySignal, useComputed } from "@preact/signals";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import { allDigits, fitting } from "../format";
 import { type Argument, gradients, largest } from "../seeds-math";
 import type { SeedState } from "../seeds-state";
 import { limitOf, tint } from "./kit";
 import { digitsWide, Ranges } from "./parameters-numbers";
+import { ROOM, useFigures } from "./seeds-figures";
 import { NumberSlider } from "./seeds-slider";
 
-const ROOM = 8; // characters of a cell
 const [LEFT, WIDE, NARROW] = [124, 58, 54]; // pixels of a column
 
 /** Widths of an argument's columns: the first has a border. */
@@ -48,7 +48,7 @@ export function JacobianTable({ state, moving }: TableProps) {
   // Fixed, so that no number moves the columns.
   const widths = [LEFT, ...args.reduce((all, { size }) => all.concat(columns(size)), [WIDE])];
   return (
-    <section
+    <figure
       class="rw-seeds-scroll"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls is reached by keys
       tabIndex={0}
@@ -82,7 +82,7 @@ export function JacobianTable({ state, moving }: TableProps) {
                     : `${argument.name}, shape ${shapeText(argument.shape)}`
                 }
               >
-                <code>{argument.name}</code> <small>{shapeText(argument.shape)}</small>
+                <code>{breakable(argument.name)}</code> <small>{shapeText(argument.shape)}</small>
                 {point.unused.has(argument.name) && <small> not used</small>}
               </th>
             ))}
@@ -111,7 +111,7 @@ export function JacobianTable({ state, moving }: TableProps) {
           <Sum state={state} limits={limits} />
         </tfoot>
       </table>
-    </section>
+    </figure>
   );
 }
 
@@ -151,6 +151,10 @@ function Input({ state, a, j, ranges, sliding }: InputProps) {
   );
 }
 
+/** A name that may go on in another line after each underscore: it can be wider than its columns. */
+const breakable = (name: string) =>
+  name.split(/(?<=_)/).flatMap((part, i) => (i ? [<wbr key={i} />, part] : part));
+
 interface RowProps {
   readonly state: SeedState;
   readonly at: number;
@@ -160,66 +164,81 @@ interface RowProps {
 
 function Row({ state, at, ranges, limits }: RowProps) {
   const { args, outputs } = state;
-  const v = useComputed(() => state.seed.value[at]).value;
+  const output = outputs[at];
+  const row = useRef<HTMLTableRowElement>(null);
+  const v = useComputed(() => state.seed.value[at]);
+  useFigures(row, "rw-seeds-product", [state, at, limits], (show) => {
+    args.forEach((argument, a) => {
+      const limit = limits[a].value;
+      state.point.value.jacobian[a][at].forEach((x, j) => {
+        show(v.value * x, limit, `v[${at}] · ∂${output}/∂${entryOf(argument, j)}`);
+      });
+    });
+  });
   const stage = useComputed(() => {
     const added = state.added.value;
     if (at >= added) return "later";
     return at === added - 1 && added < outputs.length ? "newest" : "added";
   }).value;
   const point = state.point.value;
-  const output = outputs[at];
+  // What depends on J alone is drawn once for each J.
+  const entries = useMemo(
+    () =>
+      args.map((argument, a) => {
+        const limit = limitOf(point.jacobian[a].flatMap((one) => [...one]));
+        return Array.from(point.jacobian[a][at], (x, j) => {
+          const entry = entryOf(argument, j);
+          return (
+            <td key={entry} class={j === 0 ? "rw-seeds-first" : undefined} data-jacobian={x}>
+              <Cell x={x} limit={limit} name={`∂${output}/∂${entry}`} />
+              <span class="rw-cell rw-seeds-product" />
+            </td>
+          );
+        });
+      }),
+    [args, output, point, at],
+  );
   return (
-    <tr data-row={at} data-stage={stage}>
+    <tr ref={row} data-row={at} data-stage={stage}>
       <th scope="row" class="rw-seeds-left">
-        <NumberSlider
-          name={`v[${at}]`}
-          label={`v[${at}]`}
-          value={v}
-          ranges={ranges}
-          say={`the weight of row J[${at}], the derivatives of ${output}`}
-          move={(to) => state.move(at, to)}
-        />
+        <Weight state={state} at={at} ranges={ranges} />
       </th>
       <td class="rw-seeds-z" data-z={point.z[at]} title={`${output} = ${allDigits(point.z[at])}`}>
         <small>{output}</small>
         <span>{fitting(point.z[at], ROOM)}</span>
       </td>
-      {args.map((argument, a) => {
-        const row = point.jacobian[a][at];
-        const limit = limitOf(point.jacobian[a].flatMap((one) => [...one]));
-        return Array.from(row, (x, j) => {
-          const entry = entryOf(argument, j);
-          const product = v * x;
-          return (
-            <td
-              key={entry}
-              class={j === 0 ? "rw-seeds-first" : undefined}
-              data-jacobian={x}
-              data-product={product}
-            >
-              <Cell x={x} limit={limit} name={`∂${output}/∂${entry}`} />
-              <Cell
-                x={product}
-                limit={limits[a].value}
-                name={`v[${at}] · ∂${output}/∂${entry}`}
-                kind="rw-seeds-product"
-              />
-            </td>
-          );
-        });
-      })}
+      {entries}
     </tr>
   );
 }
 
+interface WeightProps {
+  readonly state: SeedState;
+  readonly at: number;
+  readonly ranges: Ranges;
+}
+
+function Weight({ state, at, ranges }: WeightProps) {
+  const v = useComputed(() => state.seed.value[at]).value;
+  return (
+    <NumberSlider
+      name={`v[${at}]`}
+      label={`v[${at}]`}
+      value={v}
+      ranges={ranges}
+      say={`the weight of row J[${at}], the derivatives of ${state.outputs[at]}`}
+      move={(to) => state.move(at, to)}
+    />
+  );
+}
+
 /** A coloured number, in smaller digits where it is long. */
-function Cell(props: { x: number; limit: number; name: string; kind?: string }) {
-  const { x, limit, name, kind = "" } = props;
+function Cell({ x, limit, name }: { x: number; limit: number; name: string }) {
   const text = fitting(x, ROOM);
   const { style, ...sign } = tint(x, limit);
   return (
     <span
-      class={`rw-cell ${kind}`}
+      class="rw-cell"
       title={`${name} = ${allDigits(x)}`}
       style={{ ...style, "--digits": digitsWide(text) }}
       {...sign}
@@ -237,26 +256,30 @@ interface SumProps {
 }
 
 function Sum({ state, limits, partial = false }: SumProps) {
-  const count = partial ? state.added.value : state.outputs.length;
-  const found = gradients(state.point.value, state.seed.value, count);
-  const label = partial ? soFar(count, state.outputs.length) : "gradient vᵀJ";
+  const row = useRef<HTMLTableRowElement>(null);
+  const total = state.outputs.length;
+  const label = useComputed(() => (partial ? soFar(state.added.value, total) : "gradient vᵀJ"));
+  useFigures(row, "rw-cell", [state, limits, partial], (show) => {
+    const count = partial ? state.added.value : total;
+    gradients(state.point.value, state.seed.value, count).forEach((sums, a) => {
+      const limit = limits[a].value;
+      sums.forEach((x, j) => {
+        show(x, limit, `${label.value}: ${entryOf(state.args[a], j)}`);
+      });
+    });
+  });
   return (
-    <tr data-sum={partial ? "partial" : "gradient"}>
+    <tr ref={row} data-sum={partial ? "partial" : "gradient"}>
       <th scope="row" class="rw-seeds-left">
-        {label}
+        {label.value}
       </th>
       <td />
-      {state.args.map((argument, a) =>
-        Array.from(found[a], (x, j) => {
+      {state.args.map((argument) =>
+        Array.from({ length: argument.size }, (_, j) => {
           const entry = entryOf(argument, j);
           return (
-            <td
-              key={entry}
-              class={j === 0 ? "rw-seeds-first" : undefined}
-              data-entry={entry}
-              data-value={x}
-            >
-              <Cell x={x} limit={limits[a].value} name={`${label}: ${entry}`} />
+            <td key={entry} class={j === 0 ? "rw-seeds-first" : undefined} data-entry={entry}>
+              <span class="rw-cell" />
             </td>
           );
         }),

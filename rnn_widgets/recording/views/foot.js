@@ -11,11 +11,12 @@
 /** @param {{ model: any, el: HTMLElement }} props */
 function render({ model, el }) {
   const owned = new Owned();
-  const [reading, legend, note, tools] = ["output", "p", "p", "nav"].map((tag) =>
+  const [reading, legend, note, tools] = ["output", "p", "p", "div"].map((tag) =>
     el.appendChild(document.createElement(tag)),
   );
   el.classList.add("rw-foot");
   legend.className = "rw-legend";
+  tools.className = "rw-saving";
   const write = () => {
     note.textContent = model.get("note");
     legend.replaceChildren(...model.get("legend").map(swatch));
