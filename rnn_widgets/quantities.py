@@ -82,8 +82,14 @@ def parse(text: str, net: Network) -> Quantity:
     if match is None:
         raise ValueError(f"a quantity is written like 'gradient[weight_hh_l0]', not {text!r}")
     name, suffix, argument = match.groups()
+    leaf = str(text).partition("[")[0]
+    if name not in table() and leaf in net.values:
+        raise UnknownNameError(
+            f"{text} is no quantity but a leaf, or an entry of one; quantities of it are such as "
+            f"gradient[{text}]"
+        )
     if name not in table():
-        raise unknown("quantity", name, table())
+        raise unknown("quantity", name + (suffix or ""), table())
     kind = table()[name]["argument"]
     row = _row(name, suffix, net)
     if kind == "none":

@@ -17,6 +17,7 @@ from rnn_widgets.stills.picture import sentence
 
 from .catalogue import catalogue
 from .lab import Lab
+from .sync import Strict
 from .views import Toolbar
 
 
@@ -46,7 +47,7 @@ BESIDE = (("contributions",), ("bars", "lag"))
 TOLD = ("contributions", "chain", "table")
 
 
-class Explorer(Still, ipywidgets.VBox):
+class Explorer(Strict, Still, ipywidgets.VBox):
     """Every panel of a lab on one page. Made by `rnn_widgets.explore`.
 
     Parameters
@@ -174,6 +175,11 @@ def _lab(net: Any, values: dict[str, Any]) -> Lab:
             "explore takes a network, a lab, a recurrent layer of torch or Keras, or the name of a "
             f"preset, not {type(net).__name__}"
         )
+    if isinstance(net, type):
+        raise TypeError(f"explore takes a layer, not the class: {net.__name__}(…), with its sizes")
     if "x" not in values:
-        raise TypeError("a layer is explored with inputs: give x=, of shape (T, I)")
+        raise TypeError(
+            f"a recurrent layer is explored with inputs: give x=, of shape (T, I), beside the "
+            f"{type(net).__name__}"
+        )
     return Lab((from_keras if is_keras(net) else from_torch)(net, **values))

@@ -11,9 +11,10 @@ from rnn_widgets.core.names import parse_entry
 from rnn_widgets.network import Network
 
 from .state import first_entry
+from .sync import Strict
 
 
-class Focus(anywidget.AnyWidget):
+class Focus(Strict, anywidget.AnyWidget):
     """The part of a lab that says what its views look at."""
 
     _network: Network

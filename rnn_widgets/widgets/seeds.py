@@ -19,10 +19,10 @@ from rnn_widgets.stills import Picture, Still
 from rnn_widgets.stills.jacobian import jacobian
 
 from .bundle import bundle
-from .sync import close_earlier_runs
+from .sync import Strict, close_earlier_runs
 
 
-class SeedExplorer(Still, anywidget.AnyWidget):
+class SeedExplorer(Strict, Still, anywidget.AnyWidget):
     """What backward's argument means: weights for the rows of a Jacobian, to be moved by hand.
 
     The gradient that ``z.backward(v)`` leaves is Σ_i v_i ∂z_i/∂x = vᵀJ. The seed v moves in the

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ipywidgets import Widget
+from ipywidgets import DOMWidget, Widget
 
 from rnn_widgets.core.names import unknown
 
@@ -65,6 +65,24 @@ def close_earlier_runs(widget: Widget) -> None:
             earlier.close()
         widgets = []
     _by_cell[cell] = (run, [*widgets, widget])
+
+
+class Strict:
+    """A widget of which a misspelt attribute cannot be assigned, since that would do nothing.
+
+    Traitlets and ipywidgets keep their own state in names that begin with an underscore.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign what the class has; refuse any other public name."""
+        if not name.startswith("_") and not hasattr(type(self), name):
+            own = [n for n in self._public() if not n.startswith("_")]
+            raise AttributeError(str(unknown(f"attribute of {type(self).__name__}", name, own)))
+        super().__setattr__(name, value)
+
+    def _public(self) -> list[str]:
+        """What is worth naming: not what every widget has."""
+        return sorted(set(dir(type(self))) - set(dir(DOMWidget)))
 
 
 def check_options(widget: type[Widget], options: dict[str, Any]) -> None:
