@@ -260,15 +260,15 @@ def _words(quantity: Quantity, index: tuple[int, ...], ask: str, what: str, net:
     """The question in words."""
     leaf = quantity.leaf + (f"[{','.join(map(str, quantity.index))}]" if quantity.index else "")
     if ask == "number":
-        return f"How large is {_named(quantity, leaf, index, net) or what}?"
+        return f"What is {_named(quantity, leaf, index, net) or what}?"
     if ask == "sign":
-        return f"Which sign has {_named(quantity, leaf, index, net) or what}?"
+        return f"Is {_named(quantity, leaf, index, net) or what} positive or negative?"
     if quantity.name == "losses":
         return "Which step t has the largest loss?"
     if quantity.name == "by_loss":
-        return f"Which loss step t adds most to the gradient by {leaf}?"
+        return f"Which loss step t adds most to the gradient by {leaf}, whatever its sign?"
     at = f" of the loss at t = {index[0] + 1}" if quantity.name == "contribution" else ""
-    return f"Which source step k adds most to the gradient{at} by {leaf}?"
+    return f"Which source step k adds most to the gradient{at} by {leaf}, whatever its sign?"
 
 
 def _named(quantity: Quantity, leaf: str, index: tuple[int, ...], net: Network) -> str:

@@ -61,7 +61,7 @@ def test_the_layer_of_a_quantity_is_kept() -> None:
     net = rw.lstm(2, 3, 4, num_layers=2, bidirectional=True)
     question = asked(rw.predict(Lab(net), "hidden_l1_reverse[2,1]"))
     assert number(question, net) == net.forward().hidden[3, 2, 1]
-    assert question["question"] == "How large is hidden_l1_reverse[2,1]?"
+    assert question["question"] == "What is hidden_l1_reverse[2,1]?"
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_several_questions_each_have_their_own_words(lab: Lab) -> None:
     )
     first, second, third = card._questions
     assert [q["ask"] for q in card._questions] == ["number", "sign", "step"]
-    assert first["question"] == "How large is the loss L?"
-    assert second["question"] == "Which sign has ∂L/∂h0[0]?"
+    assert first["question"] == "What is the loss L?"
+    assert second["question"] == "Is ∂L/∂h0[0] positive or negative?"
     assert (third["question"], third["hint"]) == ("When is it worst?", "At the end.")
     assert {q["tolerance"] for q in card._questions} == {0.25}
     assert repr(card) == "Predict('loss', 'gradient[h0][0]', 'losses')"
@@ -173,15 +173,15 @@ def test_several_questions_each_have_their_own_words(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("what", "ask", "words"),
     [
-        ("gradient[weight_hh_l0][0,1]", None, "How large is ∂L/∂weight_hh_l0[0,1]?"),
+        ("gradient[weight_hh_l0][0,1]", None, "What is ∂L/∂weight_hh_l0[0,1]?"),
         ("contribution[bias_hh_l0[1]][2,0]", None, "C[t = 3, k = 1] of bias_hh_l0[1]?"),
-        ("hidden[0,2]", "sign", "Which sign has h₀[2]?"),
-        ("adjoint.total[1,0]", "sign", "Which sign has ∂L/∂h₂[0]?"),
+        ("hidden[0,2]", "sign", "Is h₀[2] positive or negative?"),
+        ("adjoint.total[1,0]", "sign", "Is ∂L/∂h₂[0] positive or negative?"),
         ("adjoint.carried[1,0]", None, "∂L/∂h₂[0], the carried part?"),
-        ("output[3,1]", None, "How large is y₄[1]?"),
+        ("output[3,1]", None, "What is y₄[1]?"),
         ("losses[3]", None, "the loss L₄ at t = 4?"),
-        ("jacobian[2][0,1]", None, "How large is jacobian[2][0,1]?"),
-        ("contribution[weight_hh_l0][2]", None, "gradient of the loss at t = 3 by weight_hh_l0?"),
+        ("jacobian[2][0,1]", None, "What is jacobian[2][0,1]?"),
+        ("contribution[weight_hh_l0][2]", None, "gradient of the loss at t = 3 by weight_hh_l0, whatever its sign?"),
         ("losses", None, "Which step t has the largest loss?"),
     ],
 )
@@ -200,7 +200,7 @@ def test_neither_text_nor_state_holds_the_answer(lab: Lab) -> None:
 def test_the_still_picture_asks_and_does_not_tell(lab: Lab) -> None:
     card = rw.predict(lab, ["gradient[weight_hh_l0][0,1]", ("loss", "sign"), "losses"])
     data, _ = card._repr_mimebundle_()
-    words = ["∂L/∂weight_hh_l0[0,1]?", "Which sign has the loss L?", "Which step t has the largest"]
+    words = ["∂L/∂weight_hh_l0[0,1]?", "Is the loss L positive or negative?", "Which step t has the largest"]
     for said in (data["text/plain"], data["image/svg+xml"]):
         assert [word in said for word in words] == [True] * 3
     truths = [NET.gradients()["weight_hh_l0"][0, 1], evaluate(parse("loss", NET), NET).item()]
