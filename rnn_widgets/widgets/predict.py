@@ -262,7 +262,7 @@ def _words(quantity: Quantity, index: tuple[int, ...], ask: str, what: str, net:
     if ask == "number":
         return f"What is {_named(quantity, leaf, index, net) or what}?"
     if ask == "sign":
-        return f"Is {_named(quantity, leaf, index, net) or what} positive or negative?"
+        return f"Is {_named(quantity, leaf, index, net) or what} positive, negative or zero?"
     if quantity.name == "losses":
         return "Which step t has the largest loss?"
     if quantity.name == "by_loss":

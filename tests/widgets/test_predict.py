@@ -164,7 +164,7 @@ def test_several_questions_each_have_their_own_words(lab: Lab) -> None:
     first, second, third = card._questions
     assert [q["ask"] for q in card._questions] == ["number", "sign", "step"]
     assert first["question"] == "What is the loss L?"
-    assert second["question"] == "Is ∂L/∂h0[0] positive or negative?"
+    assert second["question"] == "Is ∂L/∂h0[0] positive, negative or zero?"
     assert (third["question"], third["hint"]) == ("When is it worst?", "At the end.")
     assert {q["tolerance"] for q in card._questions} == {0.25}
     assert repr(card) == "Predict('loss', 'gradient[h0][0]', 'losses')"
@@ -175,13 +175,17 @@ def test_several_questions_each_have_their_own_words(lab: Lab) -> None:
     [
         ("gradient[weight_hh_l0][0,1]", None, "What is ∂L/∂weight_hh_l0[0,1]?"),
         ("contribution[bias_hh_l0[1]][2,0]", None, "C[t = 3, k = 1] of bias_hh_l0[1]?"),
-        ("hidden[0,2]", "sign", "Is h₀[2] positive or negative?"),
-        ("adjoint.total[1,0]", "sign", "Is ∂L/∂h₂[0] positive or negative?"),
+        ("hidden[0,2]", "sign", "Is h₀[2] positive, negative or zero?"),
+        ("adjoint.total[1,0]", "sign", "Is ∂L/∂h₂[0] positive, negative or zero?"),
         ("adjoint.carried[1,0]", None, "∂L/∂h₂[0], the carried part?"),
         ("output[3,1]", None, "What is y₄[1]?"),
         ("losses[3]", None, "the loss L₄ at t = 4?"),
         ("jacobian[2][0,1]", None, "What is jacobian[2][0,1]?"),
-        ("contribution[weight_hh_l0][2]", None, "gradient of the loss at t = 3 by weight_hh_l0, whatever its sign?"),
+        (
+            "contribution[weight_hh_l0][2]",
+            None,
+            "gradient of the loss at t = 3 by weight_hh_l0, whatever its sign?",
+        ),
         ("losses", None, "Which step t has the largest loss?"),
     ],
 )
@@ -200,7 +204,11 @@ def test_neither_text_nor_state_holds_the_answer(lab: Lab) -> None:
 def test_the_still_picture_asks_and_does_not_tell(lab: Lab) -> None:
     card = rw.predict(lab, ["gradient[weight_hh_l0][0,1]", ("loss", "sign"), "losses"])
     data, _ = card._repr_mimebundle_()
-    words = ["∂L/∂weight_hh_l0[0,1]?", "Is the loss L positive or negative?", "Which step t has the largest"]
+    words = [
+        "∂L/∂weight_hh_l0[0,1]?",
+        "Is the loss L positive, negative or zero?",
+        "Which step t has the largest",
+    ]
     for said in (data["text/plain"], data["image/svg+xml"]):
         assert [word in said for word in words] == [True] * 3
     truths = [NET.gradients()["weight_hh_l0"][0, 1], evaluate(parse("loss", NET), NET).item()]
