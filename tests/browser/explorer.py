@@ -90,6 +90,12 @@ class OnPage:
         steps = round(len(numbers) ** 0.5)
         return np.reshape(numbers, (steps, steps))
 
+    def figures(self) -> dict[str, Any]:
+        """How high the bars are drawn, and the way of the lag plot's line, in pixels."""
+        heights = "(bars) => bars.map((bar) => Number(bar.getAttribute('height')))"
+        line = self.root.locator("path.line").first.get_attribute("d")
+        return {"heights": self.root.locator(".bar").evaluate_all(heights), "line": line}
+
     def node(self, name: str, step: int) -> Array:
         """The numbers of one node of the graph at one step; −1 is the initial state."""
         group = self.panel("graph").locator(f'[data-node="{name}"][data-step="{step}"]')

@@ -8,6 +8,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 from rnn_widgets.network import Network
+from tests.benchmarks.sides import bars_show, line_shows
 
 from .conftest import NOTEBOOKS, OpenNotebook, Server
 from .explorer import Adjoints, OnPage
@@ -58,6 +59,9 @@ def drive(notebook: OpenNotebook) -> None:
     np.testing.assert_allclose(
         explorer.contributions(), contributions(net, "tanh", ENTRY), rtol=0, atol=1e-13
     )
+    of_entry = contributions(net, "tanh", ENTRY)
+    notebook.wait_for(lambda: bars_show(explorer.figures(), of_entry), "bars as torch has them")
+    notebook.wait_for(lambda: line_shows(explorer.figures(), of_entry), "lags as torch has them")
     for witness in ("autograd", "differences", "worst"):
         expect(explorer.panel("chain").locator(f"[data-witness='{witness}']")).to_contain_text("✓")
     by_torch = Adjoints(net, "tanh")
