@@ -10,6 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from rnn_widgets.network import Network
 from rnn_widgets.presets import PRESETS
+from tests.benchmarks.sides import bars_show, line_shows
 
 from .conftest import OpenNotebook, Server, watch_errors
 from .explorer import CELLS, ENTRY, SETUP, Adjoints, OnPage, Opener, opened, truth
@@ -243,9 +244,15 @@ def test_in_voila(voila: Callable[[str], str], page: Page) -> None:
     weight = np.array(net.values["weight_ih_l0"])
     weight[6, 0] = float(on_page.slider(SKIP.entry).get_attribute("max") or "nan")
     moved = net.replace(weight_ih_l0=weight)
-    np.testing.assert_allclose(
-        on_page.contributions(), truth(moved, "gru", SKIP.entry), rtol=0, atol=1e-13
-    )
+    of_entry = truth(moved, "gru", SKIP.entry)
+    np.testing.assert_allclose(on_page.contributions(), of_entry, rtol=0, atol=1e-13)
+    assert bars_show(on_page.figures(), of_entry)
+    assert line_shows(on_page.figures(), of_entry)
+    by_torch = Adjoints(moved, "gru")
+    for lens, expected in (("values", by_torch.hidden), ("adjoints", by_torch.total)):
+        on_page.lens(lens)
+        shown = [on_page.node("h", step) for step in range(8)]
+        np.testing.assert_allclose(shown, expected, rtol=0, atol=1e-13)
     on_page.cell(5, 2).click()
     expect(on_page.panel("chain")).to_contain_text("C₆,₃")
     expect(on_page.panel("chain").locator("[data-witness='autograd']")).to_contain_text("✓")
