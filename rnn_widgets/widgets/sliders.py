@@ -14,11 +14,31 @@ import numpy as np
 from rnn_widgets.core.names import first_entry, parse_entry
 from rnn_widgets.core.values import array
 from rnn_widgets.network import Network
+from rnn_widgets.stills import Picture, Still
+from rnn_widgets.stills.colours import CARD, LINE, QUIET
+from rnn_widgets.stills.written import three_digits
 
 from .sync import check_options, from_front_end, silently
 
 if TYPE_CHECKING:
     from .lab import Lab
+
+
+class Slider(Still, ipywidgets.FloatSlider):
+    """An ordinary slider, with a picture for where it cannot be drawn. Made by `Lab.slider`."""
+
+    def _still(self) -> Picture:
+        at, low, high = map(three_digits, (self.value, self.min, self.max))
+        picture = Picture(430, 30, [f"from {low} to {high}"], name=f"{self.description} = {at}")
+        share = (self.value - self.min) / (self.max - self.min)
+        picture.text(12, 19, self.description)
+        picture.rect(170, 13, 180, 4, fill=LINE)
+        picture.circle(170 + 180 * share, 15, 7, fill=CARD, stroke=QUIET)
+        picture.text(364, 19, at)
+        return picture
+
+    def __repr__(self) -> str:
+        return f"Slider({self.description!r}, value={self.value:.4g})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +115,7 @@ class Sliders:
         options.setdefault("readout_format", ".3f")
         value = float(net.values[leaf][index])
         low, high = grown(float(low), float(high), value)
-        slider = ipywidgets.FloatSlider(value=value, min=low, max=high, step=float(step), **options)
+        slider = Slider(value=value, min=low, max=high, step=float(step), **options)
         binding = SliderBinding(slider, leaf, index)
         slider.observe(lambda _: self._moved(binding), "value")
         self._bindings.append(binding)

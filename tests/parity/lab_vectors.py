@@ -120,6 +120,8 @@ def _no_quantities(net: Network) -> list[str]:
         f"gradient[{leaf}]]",
         f"gradient[{leaf}][0]",
         f"gradient {leaf}",
+        leaf,
+        f"{leaf}[{','.join(zeros)}]",
         "gradient[v]",
         "contribution[x]",
         "by_source[h0]",

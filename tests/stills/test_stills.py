@@ -252,6 +252,18 @@ def test_a_quantity_that_has_vanished_says_so() -> None:
     assert told in words(parsed(bundle(figure)["image/svg+xml"]))
 
 
+def test_a_slider_stands_where_its_entry_does() -> None:
+    lab = rw.Lab(rw.rnn(2, 3, 4).replace(weight_hh_l0=np.eye(3)))
+    data = bundle(lab.slider("weight_hh_l0[0,0]", min=-1, max=3))
+    assert data["text/plain"] == "Slider('weight_hh_l0[0,0]', value=1)\nfrom −1 to 3"
+    picture = parsed(data["image/svg+xml"])
+    (track,) = [r for r in find(picture, "rect") if r.get("height") == "4"]
+    (handle,) = find(picture, "circle")
+    middle = float(track.get("x")) + float(track.get("width")) / 2
+    assert float(handle.get("cx")) == middle
+    assert {"weight_hh_l0[0,0]", "1"} <= set(words(picture))
+
+
 def test_words_are_escaped() -> None:
     lab = rw.Lab(rw.rnn(2, 3, 4))
     root = parsed(bundle(lab.heatmap(title='<b>&"\x00</b>'))["image/svg+xml"])

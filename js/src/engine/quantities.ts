@@ -54,7 +54,14 @@ export function parseQuantity(text: string, program: Program): Quantity {
   }
   const [, name, suffix, argument] = match;
   const known = TABLE.get(name);
-  if (!known) throw unknown("quantity", name, [...TABLE.keys()]);
+  const leaf = text.split("[")[0];
+  if (!known && Object.hasOwn(program.leaves, leaf)) {
+    throw new Error(
+      `${text} is no quantity but a leaf, or an entry of one; quantities of it are such as ` +
+        `gradient[${text}]`,
+    );
+  }
+  if (!known) throw unknown("quantity", name + (suffix ?? ""), [...TABLE.keys()]);
   const row = rowOf(known, suffix, program);
   const plain = { name, row, leaf: "", index: [], node: "", steps: [] };
   if (known.argument === "none") {
