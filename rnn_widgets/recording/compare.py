@@ -121,6 +121,8 @@ def compare(
     if not isinstance(given, Mapping) or not given:
         raise TypeError('compare takes a dict such as {"RNN": rec1, "LSTM": rec2}')
     for name, rec in recordings.items():
+        if not isinstance(name, str):
+            raise TypeError(f"recordings go by names, which are text, not {name!r}")
         if not isinstance(rec, Views):
             raise TypeError(f"{name} is no recording of rw.record, but {type(rec).__name__}")
     if columns is not None and columns < 1:

@@ -95,7 +95,7 @@ class StateRecord:
 
     @cached_property
     def direct(self) -> Array:
-        """What reaches the cell state except through the layer's own next step."""
+        """What reaches the cell state except by the layer's own next states."""
         return self._of_h("direct", "outside_c")
 
     @cached_property
@@ -180,7 +180,7 @@ class LayerRecord:
 
     @cached_property
     def direct(self) -> Array:
-        """What reaches h_t except through this layer's own next step."""
+        """What reaches h_t except by this layer's own next state."""
         return self._read("direct")
 
     @cached_property

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def notices(rec: Recording) -> list[str]:
     """Sentences on what is easily overlooked."""
-    return [*_cuts(rec), *_shared(rec), *_zeros(rec), *_underflow(rec), *_precision(rec)]
+    parts = (_cuts, _fed_back, _shared, _frozen, _zeros, _underflow, _precision)
+    return [line for part in parts for line in part(rec)]
 
 
 def origin(rec: Recording) -> str:
@@ -85,6 +86,21 @@ def _cuts(rec: Recording) -> list[str]:
     return [f"the state was cut before {word} {listed(cuts)}: no gradient passes there"]
 
 
+def _fed_back(rec: Recording) -> list[str]:
+    if not rec._meta.get("fed_back"):
+        return []
+    way = "what the layer gave comes back as its own input in a later call"
+    return [f"{way}: the gradient on that way counts as direct, only that of the state as carried"]
+
+
+def _frozen(rec: Recording) -> list[str]:
+    names = rec._meta.get("frozen", [])
+    if not names:
+        return []
+    whose = "every parameter" if len(names) == len(rec.gradients) else ", ".join(names)
+    return [f"not trained: {whose}; gradients are recorded all the same, .grad would have none"]
+
+
 def _shared(rec: Recording) -> list[str]:
     return [
         f"{name} is also {', '.join(others)}: its gradient here is the layer's own share of .grad"
@@ -124,22 +140,32 @@ def _underflow(rec: Recording) -> list[str]:
 
 
 def _of_way(rec: Recording, way: Way) -> str:
-    near = way.near
-    if near is None or way.norms[-1] != 0:
-        return ""
-    beyond = int(np.flatnonzero(way.norms)[-1]) + 1
-    # At a cut the way back ends by itself.
-    if any(way.steps[-1] < cut <= way.steps[near] for cut in rec._meta["cuts"]):
-        return ""
-    limits = np.finfo(rec.dtype)
-    tiny = way.norms[beyond - 1] < float(limits.tiny) * 1e8
-    why = f": smaller than {rec.dtype} holds (underflow)" if tiny else f" in {rec.dtype}"
-    steps = f"steps {listed(sorted(int(t) for t in way.steps[beyond:]))}"
+    """Where the total of a way back is lost, from the first loss step that it happens to on."""
+    starts = way.entered | (np.diff(way.stretches, prepend=-1) != 0)
+    starts[way.near or 0] = True
+    for part in np.split(np.arange(len(way.norms)), np.flatnonzero(starts)):
+        sizes = way.norms[part]
+        if len(part) and sizes[0] > 0 and sizes[-1] < way.least:
+            gone = sizes[-1] == 0
+            kept = np.flatnonzero(sizes > 0 if gone else sizes >= way.least)
+            return _lost(rec, way, part[kept[-1] + 1 :] if len(kept) else part)
+    return ""
+
+
+def _lost(rec: Recording, way: Way, places: Array) -> str:
+    steps = f"steps {listed(sorted(int(t) for t in way.steps[places]))}"
     if way.own_ends:
-        steps = f"{way.place(beyond)} each sample's last step and further back"
-    elif len(way.steps) - beyond == 1:
-        steps = f"step {way.steps[beyond]}"
+        steps = f"{way.place(int(places[0]))} each sample's last step and further back"
+    elif len(places) == 1:
+        steps = f"step {way.steps[places[0]]}"
     of = f" of the {way.name} direction" if way.name else ""
+    if way.norms[places[-1]]:
+        return (
+            f"the total{of} underflowed at {steps}: below {way.least:.0e} {rec.dtype} has few "
+            "digits left or none, and what is there is rounding"
+        )
+    tiny = way.norms[places[0] - 1] < way.least * 1e8
+    why = f": smaller than {rec.dtype} holds (underflow)" if tiny else f" in {rec.dtype}"
     return f"the total{of} is exactly 0 at {steps}{why}, nearer to the loss it is not"
 
 

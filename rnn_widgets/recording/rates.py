@@ -15,17 +15,43 @@ def logs(norms: Array) -> tuple[Array, Array]:
     return places, np.log(norms[places])
 
 
-def rate_of(norms: Array) -> float:
+def rate_of(norms: Array, stretches: Array | None = None) -> float:
     """The factor of each further step, by least squares on a log axis; NaN if unknown.
+
+    ``stretches`` names the stretch of each place, where nothing is handed from one stretch to
+    another: each has its own line, and all have the same slope.
 
     >>> round(rate_of(0.5 ** np.arange(6)), 12)
     0.5
+    >>> round(rate_of(np.array([1, 0.5, 0.25, 8, 4, 2]), np.array([0, 0, 0, 1, 1, 1])), 12)
+    0.5
     """
     places, sizes = logs(norms)
-    if len(places) < 2:
+    apart = places.astype(float)
+    of = np.zeros(len(norms), int) if stretches is None else stretches
+    for here in (of[places] == stretch for stretch in np.unique(of[places])):
+        apart[here] -= apart[here].mean()
+        sizes[here] -= sizes[here].mean()
+    if not apart.any():
         return math.nan
-    apart = places - places.mean()
-    return math.exp(float(apart @ (sizes - sizes.mean()) / (apart @ apart)))
+    return math.exp(float(apart @ sizes / (apart @ apart)))
+
+
+def after_the_last(entered: Array, stretches: Array) -> Array:
+    """The places of each stretch from the last on at which something enters: (S,) of bool.
+
+    Only there what is left of it falls undisturbed.
+
+    >>> after_the_last(np.array([1, 0, 1, 0, 1, 0], bool), np.array([0, 0, 0, 0, 1, 1])).tolist()
+    [False, False, True, True, True, True]
+    """
+    found = np.ones(len(entered), bool)
+    for stretch in np.unique(stretches):
+        here = np.flatnonzero(stretches == stretch)
+        places = here[entered[here]]
+        if len(places):
+            found[here[here < places[-1]]] = False
+    return found
 
 
 def half_life(rate: float) -> float:

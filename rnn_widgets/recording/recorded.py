@@ -127,12 +127,12 @@ class Recorded:
 
     @property
     def direct(self) -> Array:
-        """What reaches the top layer's h_t except through its own next step: (N, T, D·H)."""
+        """What reaches the top layer's h_t except by its own next state: (N, T, D·H)."""
         return self.layers[-1].direct
 
     @property
     def carried(self) -> Array:
-        """What came back through the top layer's own next step: (N, T, D·H)."""
+        """What came back through the top layer's own next state: (N, T, D·H)."""
         return self.layers[-1].carried
 
     @property
@@ -190,6 +190,11 @@ class Recorded:
         the sum of `by_source`. Where the model or the loss uses the parameter in other places too,
         ``.grad`` would hold their share as well: `shared` names those in other modules; what a loss
         does with it, as a penalty on weights, cannot be seen from here.
+
+        Nor are tensor hooks run, which would change ``.grad``. Of a parametrized layer, as with
+        ``spectral_norm`` or ``weight_norm``, it is the gradient of the effective weight, which the
+        layer computes with; ``.grad`` is that of the parameters behind it. A parameter that is not
+        trained has a gradient here all the same.
         """
         return Named("parameter", self._by_parameter("gradients."))
 

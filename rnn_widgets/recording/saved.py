@@ -56,6 +56,11 @@ def write(path: Path, meta: Mapping[str, Any], arrays: Arrays, form: str = FORMA
             file.flush()
             os.fsync(file.fileno())
         beside.replace(there)
+    except OSError as error:
+        if error.filename != str(beside):
+            raise
+        # Named as it was given, not as the one beside it.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         beside.unlink(missing_ok=True)
 
@@ -119,6 +124,11 @@ def check(meta: Mapping[str, Any], arrays: Arrays) -> None:
     if type(meta.get("model_dtype", "")) is not str:
         raise ValueError(f"'model_dtype' is {meta['model_dtype']!r}")
     spec = LayerSpec(**meta["spec"])
+    frozen, fed_back = meta.get("frozen", []), meta.get("fed_back", False)
+    if type(frozen) is not list or not all(isinstance(one, str) for one in frozen):
+        raise ValueError(f"'frozen' is {frozen!r}")
+    if type(fed_back) is not bool:
+        raise ValueError(f"'fed_back' is {fed_back!r}")
     for name, others in dict(meta.get("shared", {})).items():
         if not isinstance(others, list) or not all(isinstance(one, str) for one in others):
             raise ValueError(f"'shared' has {others!r} for {name!r}")

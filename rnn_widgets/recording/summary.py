@@ -86,9 +86,9 @@ def summary(rec: Recording) -> str:
     if rec.calls > 1:
         lines.append(f"  joined from {rec.calls} calls of the layer")
     back = ways(rec)
-    lines += ["", *_table(rows_of_ways(back))]
+    lines += ["", *_table(rows_of_ways(back, rec.samples))]
     entered, steps = max((int(way.entered.sum()), len(way.steps)) for way in back)
-    if entered > 1:
+    if any(way.mixed for way in back):
         where = f"a direct adjoint enters at {entered} of {steps} steps"
         lines.append(f"  {where}, and the total holds all of them: rec.lag() tells them apart")
     if gates := rows_of_gates(rec):

@@ -10,7 +10,7 @@ import numpy as np
 from rnn_widgets.core.norms import norms
 
 from .layer import Array
-from .rates import rate_of, told
+from .rates import after_the_last, rate_of, told
 
 if TYPE_CHECKING:
     from .recording import Recording
@@ -30,8 +30,10 @@ class Way:
     """The total adjoint of the top layer's h in one direction, from its last step to run back.
 
     ``norms`` (S,) are over the batch and the units, ``steps`` (S,) the input's steps, ``entered``
-    (S,) where a direct adjoint enters. Of sequences that end at different steps each is counted
-    from its own last step to run, as far back as all of them go.
+    (S,) where a direct adjoint enters, and ``stretches`` (S,) tells apart what is cut from one
+    another. Of sequences that end at different steps each is counted from its own last step to run,
+    as far back as all of the ``samples`` go, which are those at least half as long as the longest.
+    Below ``least`` a number has lost digits.
     """
 
     name: str
@@ -39,6 +41,9 @@ class Way:
     steps: Array
     entered: Array
     own_ends: bool
+    stretches: Array
+    samples: int
+    least: float
 
     @property
     def near(self) -> int | None:
@@ -48,8 +53,33 @@ class Way:
 
     @property
     def rate(self) -> float:
-        """The factor of each step further back, on a fitted line."""
-        return rate_of(self.norms)
+        """The factor of each step further back, on a fitted line; NaN if there is none.
+
+        It is fitted where no direct adjoint enters any more, and is one of all stretches.
+        """
+        held = self._alone & (self.norms >= self.least)
+        return rate_of(np.where(held, self.norms, 0.0), self.stretches)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether direct adjoints enter at several steps of one stretch."""
+        counts = np.bincount(self.stretches, self.entered)
+        return bool((counts > 1).any())
+
+    @property
+    def _alone(self) -> Array:
+        return after_the_last(self.entered, self.stretches)
+
+    def told(self) -> str:
+        """The rate in words, and where it was fitted."""
+        rate, count = self.rate, len(set(self.stretches.tolist()))
+        if np.isnan(rate):
+            return "no rate: see below" if self.mixed else ""
+        parts = [f"× {rate:.3g}, {told(rate)}"]
+        parts += [f"in each of {count} stretches"] if count > 1 else []
+        if self.mixed and count == 1:
+            parts.append(f"from {self.place(int(np.flatnonzero(self._alone)[0]))} back")
+        return " ".join(parts)
 
     def place(self, at: int) -> str:
         """Where a place of ``norms`` is, in words."""
@@ -69,12 +99,15 @@ def ways(rec: Recording) -> list[Way]:
         total, direct = rec.total[..., part], rec.direct[..., part]
         steps, own_ends = moving(rec), False
         if rec.lengths is not None:
-            own_ends = not reverse and len(set(rec.lengths.tolist())) > 1
-            least = int(rec.lengths.min())
-            steps = steps[:least]
+            # A sequence that is over at once would end the way back of all the others.
+            long = 2 * rec.lengths >= rec.lengths.max()
+            total, direct, lengths = total[long], direct[long], rec.lengths[long]
+            own_ends = not reverse and len(set(lengths.tolist())) > 1
+            least = int(lengths.min())
+            steps = steps[:least] if reverse or own_ends else steps[: int(lengths.max())]
             if own_ends:
                 total, direct = (
-                    np.stack([a[n, end - least : end] for n, end in enumerate(rec.lengths)])
+                    np.stack([a[n, end - least : end] for n, end in enumerate(lengths)])
                     for a in (total, direct)
                 )
         if not reverse:
@@ -82,7 +115,9 @@ def ways(rec: Recording) -> list[Way]:
         back = total[:, steps]
         name = "reverse" if direction else "forward" if rec.directions == 2 else ""
         entered = (direct[:, steps] != 0).any((0, 2))
-        found.append(Way(name, norms(back, (0, 2)).astype(float), steps, entered, own_ends))
+        stretches = np.searchsorted(rec._meta["cuts"], steps, "right")
+        sizes, lowest = norms(back, (0, 2)).astype(float), float(np.finfo(rec.dtype).tiny)
+        found.append(Way(name, sizes, steps, entered, own_ends, stretches, len(total), lowest))
     return found
 
 
@@ -92,18 +127,18 @@ def moving(rec: Recording) -> Array:
     return np.arange(rec.steps) if live is None else np.flatnonzero(live.any(1))
 
 
-def rows_of_ways(found: list[Way]) -> list[list[str]]:
-    """A table of the ways back."""
+def rows_of_ways(found: list[Way], samples: int) -> list[list[str]]:
+    """A table of the ways back of a batch."""
     rows = [["going back in time", "nearest the loss", "farthest", "each step back"]]
     for way in found:
         label = f"total, {way.name}" if way.name else "total"
+        label += f", {way.samples} of {samples} samples" if way.samples < samples else ""
         near, last = way.near, len(way.norms) - 1
         if near is None:
             rows.append([label, "0", "0", ""])
             continue
         ends = [f"{way.norms[at]:.3g} at {way.place(at)}" for at in (near, last)]
-        rate = way.rate
-        rows.append([label, *ends, "" if np.isnan(rate) else f"× {rate:.3g}, {told(rate)}"])
+        rows.append([label, *ends, way.told()])
     return rows
 
 

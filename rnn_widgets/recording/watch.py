@@ -20,14 +20,9 @@ DIRECTIONS = ("both", "forward", "reverse")
 
 
 class Watch(Watched):
-    """What a layer's adjoints were during training; made by `rnn_widgets.watch`.
+    """A training that is being watched: a context, and a `Watched` that grows.
 
-    Attributes
-    ----------
-    layer : str
-        The layer's name in the model.
-    directions : int
-        D: 1, or 2 for a bidirectional layer.
+    Made by `rnn_widgets.watch`.
     """
 
     def __init__(

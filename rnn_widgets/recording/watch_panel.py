@@ -10,9 +10,9 @@ import numpy as np
 from ipywidgets import Layout, VBox, Widget
 
 from rnn_widgets.core.ops import Array
-from rnn_widgets.widgets.figures import TEXT, Figure
+from rnn_widgets.widgets.figures import TEXT
 
-from .views.drawing import ACCENT, axis, drawable, key
+from .views.drawing import ACCENT, axis, blank_figure, drawable, key
 from .views.scales import Ticks
 from .views.selection import Selection
 from .views.view import Foot, close_all
@@ -55,21 +55,11 @@ class Panel:
             font_weight="normal",
             default_size=11,
         )
-        self.figure = Figure(
-            title="",
+        self.figure = blank_figure(
             axes=[self._step, self._upright],
-            title_style={"fill": TEXT, "font-size": "13px", "font-weight": "600"},
-            background_style={"fill": "none"},
-            display_toolbar=False,
-            animation_duration=0,
-            min_aspect_ratio=0.01,
-            max_aspect_ratio=100.0,
-            padding_x=0.0,
-            padding_y=0.0,
             fig_margin={"top": 34, "bottom": 46, "left": 72, "right": 16},
             layout=Layout(width="100%", height="300px", min_width="0"),
         )
-        self.figure.add_class("rw-figure")
         self._foot = Foot(figure=self.figure, marker=self._marker, selection=selection, file=file)
         self._foot.on_msg(self._asked)
         self.box = VBox(

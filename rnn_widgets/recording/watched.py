@@ -92,6 +92,19 @@ class Watched(Norms):
         The layer's name in the model.
     directions : int
         D: 1, or 2 for a bidirectional layer.
+
+    Examples
+    --------
+    >>> import rnn_widgets as rw
+    >>> import torch
+    >>> model = torch.nn.GRU(1, 4)
+    >>> with rw.watch(model, every=1, progress=False, show=False) as w:
+    ...     for _ in range(3):
+    ...         model(torch.ones(6, 3, 1))[0][-1].sum().backward()
+    >>> w.passes, w.steps, w.total.shape
+    (array([0, 1, 2]), array([6, 6, 6]), (3, 6))
+    >>> bool((w.direct[:, :-1] == 0).all())  # the loss is that of the last step
+    True
     """
 
     def __init__(self, layer: str, directions: int, rows: dict[str, list[Array]]) -> None:
@@ -130,6 +143,17 @@ class Watched(Norms):
         Returns
         -------
         ipywidgets.VBox
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> import torch
+        >>> model = torch.nn.GRU(1, 4)
+        >>> with rw.watch(model, every=1, progress=False, show=False) as w:
+        ...     for _ in range(3):
+        ...         model(torch.ones(6, 3, 1))[0][-1].sum().backward()
+        >>> w.view()
+        WatchView('pass 2 of 2')
         """
         if self._view is None or self._view.comm is None:  # closed, as when its cell is run anew
             from .watch_view import WatchView
@@ -145,6 +169,17 @@ class Watched(Norms):
         dict
             ``passes`` and ``losses`` (R,); ``direct``, ``carried``, ``total`` (R, T), of an LSTM
             ``cell.direct`` and so on; with two directions ``forward.direct`` and so on as well.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> import torch
+        >>> model = torch.nn.GRU(1, 4)
+        >>> with rw.watch(model, every=1, progress=False, show=False) as w:
+        ...     for _ in range(3):
+        ...         model(torch.ones(6, 3, 1))[0][-1].sum().backward()
+        >>> {name: array.shape for name, array in w.to_dict().items()}
+        {'passes': (3,), 'losses': (3,), 'direct': (3, 6), 'carried': (3, 6), 'total': (3, 6)}
         """
         found = {"passes": self.passes, "losses": self.losses}
         sides: dict[str, Norms] = {"": self}
@@ -159,10 +194,25 @@ class Watched(Norms):
     def save(self, path: str | PathLike[str]) -> None:
         """Write it to one .npz file, which `Watched.load` reads back.
 
+        Parameters
+        ----------
+        path : str or path
+            Of a file that ends with .npz; one that is there is replaced.
+
         Raises
         ------
         ValueError
             If the name ends otherwise.
+
+        Examples
+        --------
+        >>> import rnn_widgets as rw
+        >>> import torch
+        >>> with rw.watch(torch.nn.GRU(1, 4), progress=False, show=False) as w:
+        ...     w.save("training.txt")
+        Traceback (most recent call last):
+        ...
+        ValueError: a recording is saved as one .npz file, not as 'training.txt'
         """
         arrays = {"passes": self.passes, "losses": self.losses, "steps": self.steps}
         for name, rows in self._rows.items():
@@ -172,6 +222,15 @@ class Watched(Norms):
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Watched:
         """Read what `save` wrote; nothing in the file is executed.
+
+        Parameters
+        ----------
+        path : str or path
+            Of a file that ends with .npz.
+
+        Returns
+        -------
+        Watched
 
         Raises
         ------

@@ -66,3 +66,29 @@ def test_only_steps_with_a_loss_are_swept(monkeypatch: pytest.MonkeyPatch) -> No
     assert rows_swept(monkeypatch, recorded(loss=at(1, 4))) == 2
     assert rows_swept(monkeypatch, recorded(loss=at(5))) == 0  # the recording has them already
     assert rows_swept(monkeypatch, recorded(loss=lambda out: 0 * out[0].sum())) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", SHAPES)
+def test_lags_that_are_not_asked_for_change_none_of_the_others(
+    kind: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contributions, "_ROWS", 6)  # two loss steps at a time, so that many follow
+    rec = recorded(kind, steps=9, **options)
+    for name in rec.weights:
+        whole = rec.lag(what=name)._norms
+        near = recorded(kind, steps=9, **options).lag(what=name, max_timesteps=3)._norms
+        close(near, whole[:3], name)
+
+
+def test_only_the_lags_that_are_asked_for_are_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept, sweep = [], contributions.sweep
+
+    def counted(d: Any, reach: Any, reach_c: Any = None) -> Any:
+        swept.append(d.steps)
+        return sweep(d, reach, reach_c)
+
+    monkeypatch.setattr(contributions, "sweep", counted)
+    monkeypatch.setattr(contributions, "_ROWS", 3)  # one loss step at a time
+    recorded(steps=30).lag(max_timesteps=4)
+    assert swept == [1, 2, 3, *[4] * 27]

@@ -320,3 +320,12 @@ def test_gates_go_by_the_names_of_keras_too(tmp_path: Path) -> None:
     of_torch = rw.record(torch.nn.GRU(2, 3), torch.ones(4, 1, 2), lambda out: out[0].sum())
     with pytest.raises(KeyError, match="'h'"):
         of_torch.gates["h"]
+
+
+def test_a_layer_that_is_not_trained_is_told(float64: None) -> None:
+    rng = np.random.default_rng(0)
+    for layer in (built("GRU", I, H, rng), both("LSTM", I, H, rng)):
+        model, x = keras.Sequential([layer]), torch.ones(2, 4, I, dtype=torch.float64)
+        assert "not trained" not in rw.record(model, x, torch.sum).summary()
+        layer.trainable = False
+        assert "not trained: every parameter;" in rw.record(model, x, torch.sum).summary()

@@ -232,6 +232,8 @@ DAMAGE = {
     "loss": (lambda m, a: m.update(loss="low"), "'loss' is 'low'"),
     "lacking": (lambda m, a: m.pop("device"), "lacks 'device'"),
     "model's type": (lambda m, a: m.update(model_dtype=16), "'model_dtype' is 16"),
+    "frozen": (lambda m, a: m.update(frozen=1), "'frozen' is 1"),
+    "fed back": (lambda m, a: m.update(fed_back="no"), "'fed_back' is 'no'"),
     "cuts": (lambda m, a: m.update(cuts=[99]), "cuts are no steps"),
     "dtype": (lambda m, a: m.update(dtype="O"), "is of type float64"),
     "source": (lambda m, a: m["parameters"][0].update(sources=["w"]), "lacks 'w'"),

@@ -176,3 +176,117 @@ def test_lag_draws_no_fit_where_there_is_nothing() -> None:
     assert np.isnan(view._lags[0].fitted(view.norm())[0, reached + 1 :]).all()
     nothing = rw.record(linear(0.5), x.double(), lambda out: 0 * out[0].sum()).lag()
     assert np.isnan(nothing.half_life)
+
+
+class Twice(nn.Module):
+    """Calls its layer on two sequences, each from the beginning."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.rnn = layer
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return self.rnn(a)[1][0] - 7 * self.rnn(b)[1][0]
+
+
+def test_rates_of_calls_that_hand_nothing_on_are_those_within_a_call() -> None:
+    x = torch.ones(1, 9, 1, dtype=torch.float64)
+    rec = rw.record(Twice(linear(0.5)), (x, x), torch.sum)
+    row = next(line for line in rec.summary().splitlines() if line.startswith("total "))
+    assert row.endswith("× 0.5, half-life 1 step in each of 2 stretches")
+    for what in ("total", "weight_ih_l0"):
+        assert rec.lag(what=what).half_life == pytest.approx(1), what
+    line = rec.lag(what="total")._lags[0].fitted((1e-9, 100))[0]
+    np.testing.assert_allclose(line, np.r_[7 * 0.5 ** np.arange(9), 0.5 ** np.arange(9)])
+    note = rec.lag(what="weight_hh_l0").foot.note
+    assert "Steps 0, 9, which begin with states of zero, are left out" in note
+
+
+def test_no_rate_is_told_where_direct_adjoints_enter_on_the_way() -> None:
+    x = torch.ones(1, 9, 1, dtype=torch.float64)
+    everywhere = rw.record(linear(0.9), x, lambda out: out[0].sum())
+    text = everywhere.summary()
+    assert "no rate: see below" in text
+    assert "grows" not in text
+    for what in ("total", "carried", "gates.h.adjoints", "inputs", "by_source[weight_ih_l0]"):
+        view = everywhere.lag(what=what)
+        assert np.isnan(view.rate), what
+        assert "No line is fitted" in view.foot.note
+        assert not view.foot.legend
+    assert everywhere.lag(what="weight_ih_l0").rate == pytest.approx(0.9)
+    twice = rw.record(linear(0.5), x, lambda out: out[0][:, [5, 8]].sum())
+    assert "× 0.5, half-life 1 step from step 5 back" in twice.summary()
+    assert twice.lag(what="total").rate == pytest.approx(0.5)
+
+
+def test_one_short_sequence_does_not_hide_the_rate() -> None:
+    x = [torch.ones(n, 1, dtype=torch.float64) for n in (9, 8, 1, 5)]
+    packed = nn.utils.rnn.pack_sequence(x, enforce_sorted=False)
+    text = rw.record(linear(0.5), packed, lambda out: out[1].sum()).summary()
+    row = next(line for line in text.splitlines() if line.startswith("total, 3 of 4 samples"))
+    assert row.endswith("× 0.5, half-life 1 step")
+    assert f"{3**0.5 / 16:.3g} at 4 steps before" in row
+
+
+def test_what_is_not_trained_is_told() -> None:
+    layer = nn.GRU(2, 3)
+    assert "not trained" not in rw.record(layer, torch.ones(4, 1, 2), last).summary()
+    layer.weight_hh_l0.requires_grad_(False)
+    assert "not trained: weight_hh_l0;" in rw.record(layer, torch.ones(4, 1, 2), last).summary()
+    layer.requires_grad_(False)
+    rec = rw.record(layer, torch.ones(4, 1, 2), last)
+    assert "not trained: every parameter;" in rec.summary()
+    assert rec.gradients["weight_ih_l0"].any()
+
+
+def test_numbers_with_too_few_digits_are_told_before_they_are_zero() -> None:
+    x = torch.ones(1, 21, 1)
+    text = rw.record(linear(0.01, torch.float32), x, last).summary()
+    assert "the total underflowed at steps 0–1: below 1e-38" in text
+    row = next(line for line in text.splitlines() if line.startswith("total "))
+    assert row.endswith("× 0.01, half-life 0.151 steps")
+    x = torch.ones(1, 40, 1)
+    text = rw.record(linear(0.01, torch.float32), x, lambda o: o[0][:, ::39].sum()).summary()
+    assert "the total is exactly 0 at steps 1–16: smaller than float32" in text
+
+
+class Feeds(nn.Module):
+    """A loop whose input is made of the output before, or not, or of what was cut off from it."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.cell = how, nn.LSTMCell(2, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        states, y = None, torch.zeros(1, 2)
+        for now in x:
+            back = {"plain": 0 * x[0], "fed": torch.tanh(y), "cut": y.detach()}[self.how]
+            states = self.cell(now + back, states)
+            y = states[0]
+        return y
+
+
+def test_a_loop_that_feeds_its_output_back_is_told() -> None:
+    for how in ("plain", "fed", "cut"):
+        rec = rw.record(Feeds(how), torch.ones(4, 1, 2), torch.sum)
+        told = "comes back as its own input in a later call" in rec.summary()
+        assert told == (how == "fed")
+        assert bool(rec.direct[0, :3].any()) == (how == "fed")
+
+
+def test_a_single_step_has_no_lag_and_says_so() -> None:
+    rec = rw.record(nn.GRU(2, 3), torch.ones(1, 1, 2), last)
+    for what in (None, "total"):
+        view = rec.lag(what=what)
+        assert list(view.layers["hint"].text) == ["There is one step only: no lag to show."]
+        assert np.isnan(view.half_life)
+
+
+def test_what_hands_nothing_on_is_not_joined_in_a_line() -> None:
+    x = torch.ones(1, 4, 1, dtype=torch.float64)
+    view = rw.record(Twice(linear(0.5)), (x, x), torch.sum).lag(what="total")
+    for name in ("norms", "fit"):
+        y = np.asarray(view.layers[name].y)[:, :8]
+        np.testing.assert_array_equal(
+            np.isfinite(y), np.repeat([[False, True], [True, False]], 4, 1)
+        )

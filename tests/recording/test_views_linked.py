@@ -1,6 +1,7 @@
 """What links the figures of a recording, what they refuse, and what is not finite."""
 
 import copy
+import io
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -40,15 +41,20 @@ def test_what_is_not_finite_is_counted_and_marked_and_never_zero(value: float) -
     np.testing.assert_array_equal(np.isnan(drawn), missing)
     x, y = points(curves.layers["not finite"])
     grid = curves._grid
-    assert len(x) == 3
-    np.testing.assert_array_equal(x[:2], float(grid.left(np.array(3))) + 2)
+    bars_x, bars_y = (side.reshape(-1, 3)[:, :2] for side in (x, y))
+    np.testing.assert_array_equal(bars_x, float(grid.left(np.array(3))) + 2)
     middle = float(grid.bottom(np.array(3))) + HALF
-    assert np.sign(y[0] - middle) == (-1 if not value > 0 else 1)
-    assert np.sign(y[1] - middle) == (-1 if value < 0 else 1)
+    edges = [1, -1] if np.isnan(value) else [np.sign(value)]  # the other samples' curves stay clear
+    np.testing.assert_array_equal(np.sign(bars_y - middle), np.repeat(edges, 2).reshape(-1, 2))
+    assert (np.abs(bars_y - middle) > 0.8 * HALF).all()
     maps = rec.features_2d(what="direct")
     np.testing.assert_array_equal(pixels(maps) == NOT_FINITE, missing)
     flow = rec.flow()
-    assert np.isfinite(flow._norms).sum() == flow._norms.size - 2  # total and direct, at one step
+    np.testing.assert_array_equal(flow._norms, rec.flow(samples=[0, 2])._norms)
+    assert set(points(flow.layers["not finite"])[0][:2]) == {2}
+    assert "Sample 1 has NaN or ∞" in flow.foot.note
+    alone = rec.flow(samples=1)
+    assert np.isfinite(alone._norms).sum() == alone._norms.size - 2  # total and direct, at one step
     for view in (curves, maps, rec.histogram(what="direct"), rec.features_0d(what="direct")):
         assert view.figure.title.endswith(f" · {name}")
         assert ("fill", "#d81b60", "NaN or ±∞") in view.foot.legend
@@ -155,6 +161,18 @@ def test_a_reading_has_the_number() -> None:
 class Sent:
     def __call__(self, content: Any) -> None:
         self.content = content
+
+
+def test_a_recording_that_was_summed_up_can_be_copied_pickled_and_saved_by_torch() -> None:
+    rec = recorded()
+    text, norms = rec.summary(), rec.contributions("weight_hh_l0")
+    file = io.BytesIO()
+    torch.save(rec, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    for other in (copy.deepcopy(rec), pickle.loads(pickle.dumps(rec)), loaded):
+        assert other.summary() == text
+        np.testing.assert_array_equal(other.contributions("weight_hh_l0"), norms)
 
 
 def test_a_recording_with_figures_can_be_copied_and_pickled() -> None:

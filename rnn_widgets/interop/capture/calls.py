@@ -157,6 +157,31 @@ class Call:
         over_time[last, torch.arange(len(last), device=last.device)] += final
 
 
+def fed_back(calls: Sequence[Call]) -> bool:
+    """Whether what an earlier call gave reaches a later one as its input, by autograd's graph."""
+    nodes = [_node(call) for call in calls]
+    held, seen = {node for node in nodes if node is not None}, set[Any]()
+    for node in held:
+        waiting = [node.next_functions[1][0]]  # after the dummy's
+        while waiting:
+            at = waiting.pop()
+            if at is None or at in seen:
+                continue
+            if at in held:
+                return True
+            seen.add(at)
+            waiting += [before for before, _ in at.next_functions]
+    return False
+
+
+def _node(call: Call) -> Any:
+    """A call's node in autograd's graph, which its states may have left by a change of shape."""
+    at = next((state.grad_fn for state in call.returned if state.grad_fn is not None), None)
+    while at is not None and getattr(at, "call", None) is not call:
+        at = next((before for before, _ in at.next_functions if before is not None), None)
+    return at
+
+
 def _both(one: Arrived | None, other: Arrived | None) -> Arrived | None:
     return other if one is None else one if other is None else one + other
 
@@ -199,6 +224,33 @@ class Calls(list[Call]):
         self._hook.remove()
         for call in self:
             call.let_go()
+
+
+class Caller:
+    """What is called in a layer's place, by ``forward``, and keeps the calls.
+
+    Parameters
+    ----------
+    dummy : tensor
+        A scalar that requires grad, so that each call is in autograd's graph.
+    """
+
+    forward: Any
+
+    def __init__(self, dummy: Tensor) -> None:
+        self.dummy = dummy
+        self.calls = Calls(dummy)
+
+    def close(self) -> None:
+        """Free autograd's graph of the calls, when nothing more will be asked of it."""
+        self.calls.close()
+
+    def again(self, *args: Any, **options: Any) -> Any:
+        """Called for a pass that was there before, of which nothing is kept."""
+        count = len(self.calls)
+        made = self.forward(*args, **options)
+        del self.calls[count:]
+        return made
 
 
 class _Recurrent(torch.autograd.Function):

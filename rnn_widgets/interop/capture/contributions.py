@@ -27,6 +27,7 @@ def norms(
     device: str,
     units: Sequence[int] | None = None,
     gate: int | None = None,
+    reach: int | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Frobenius norm of every batch-summed C[t, k].
 
@@ -43,6 +44,9 @@ def norms(
         Whose rows of the weights to take; by default all.
     gate : int, optional
         Whose rows of the weights to take, in PyTorch's order; by default all.
+    reach : int, optional
+        How many source steps of each loss step are needed, its own and those before it; further
+        ones may be left zero.
 
     Returns
     -------
@@ -69,10 +73,9 @@ def norms(
         if f"weights.{name}" in arrays
     }
     terms = _terms(outside)
-    for start in range(0, len(terms), at_once):
-        rows = terms[start : start + at_once]
+    for rows in _with_progress(terms, at_once):
         alone = len(terms) == 1
-        made = _recorded(tape, arrays) if alone else _rows(tape, outside, rows)
+        made = _recorded(tape, arrays) if alone else _rows(tape, outside, rows, reach or steps)
         for end, d, swept, offset in made:
             sums: dict[int, Tensor] = {}
             for use in uses(d, swept):
@@ -119,6 +122,19 @@ def _terms(outside: Reach) -> Tensor:
     return torch.stack(entering).any(0).nonzero().flatten()
 
 
+def _with_progress(terms: Tensor, at_once: int) -> Iterator[Tensor]:
+    """Some loss steps at a time; a bar tells how far it is if it takes more than two seconds."""
+    from tqdm.auto import tqdm
+
+    with tqdm(
+        total=len(terms), desc="contributions", unit=" loss steps", delay=2.0, leave=False
+    ) as bar:
+        for start in range(0, len(terms), at_once):
+            rows = terms[start : start + at_once]
+            yield rows
+            bar.update(len(rows))
+
+
 def _recorded(tape: Tape, arrays: Arrays) -> Iterator[tuple[str, Direction, Swept, int]]:
     """The adjoints of the recording itself, all from one loss step; as `_rows` yields them."""
     for layer, here in enumerate(tape.directions):
@@ -137,36 +153,43 @@ def _recorded(tape: Tape, arrays: Arrays) -> Iterator[tuple[str, Direction, Swep
             yield end, d, Swept(direct, carried, total, gates, recurrent, carried[0]), 0
 
 
-def _rows(tape: Tape, outside: Reach, rows: Tensor) -> Iterator[tuple[str, Direction, Swept, int]]:
+def _rows(
+    tape: Tape, outside: Reach, rows: Tensor, back: int
+) -> Iterator[tuple[str, Direction, Swept, int]]:
     """Sweeps with a row for each of some loss steps, in order.
 
     Yields the end of the weights' names, the steps that the rows can reach, their sweep, and the
-    first of these steps. A loss step reaches back only, unless a direction above ran in reverse.
+    first of these steps. A loss step reaches back only, unless a direction above ran in reverse,
+    and only the ``back`` steps that end with it are asked for.
     """
     spec, start, stop = tape.spec, int(rows[0]), int(rows[-1]) + 1
     if spec.num_layers == 1:
         for at, d in enumerate(tape.directions[0]):
-            first, last = (start, d.steps) if d.reverse else (0, stop)
+            first, last = max(start + 1 - back, 0), stop
+            if d.reverse:
+                first, last = start, min(stop - 1 + back, d.steps)
             reach = [_diagonal(o[0][at], rows, first, last) for o in (outside.h, outside.c)]
             assert reach[0] is not None
             part = d.between(first, last)
             yield suffix(0, at), part, sweep(part, reach[0], reach[1]), first
         return
-    last = stop if spec.directions == 1 else tape.directions[0][0].steps
+    first, last = max(start + 1 - back, 0), stop
+    if spec.directions == 2:
+        first, last = 0, tape.directions[0][0].steps
     part_of = Tape(
         spec,
-        tuple(tuple(d.between(0, last) for d in here) for here in tape.directions),
-        tuple(None if mask is None else mask[:last] for mask in tape.masks),
+        tuple(tuple(d.between(first, last) for d in here) for here in tape.directions),
+        tuple(None if mask is None else mask[first:last] for mask in tape.masks),
     )
     of_rows = Reach(
         *(
-            tuple(tuple(_diagonal(one, rows, 0, last) for one in here) for here in state)
+            tuple(tuple(_diagonal(one, rows, first, last) for one in here) for here in state)
             for state in (outside.h, outside.c)
         )
     )
     for layer, made in enumerate(sweep_stack(part_of, of_rows)):
         for at, swept in enumerate(made):
-            yield suffix(layer, at), part_of.directions[layer][at], swept, 0
+            yield suffix(layer, at), part_of.directions[layer][at], swept, first
 
 
 def _diagonal(outside: Tensor | None, rows: Tensor, first: int, last: int) -> Tensor | None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from inspect import Parameter, signature
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -16,7 +14,8 @@ from rnn_widgets.core.values import whole
 from rnn_widgets.interop.keras.layers import is_keras
 from rnn_widgets.interop.keras.models import everything
 
-from .calls import Call, own, precision
+from .calls import Call, fed_back, own, precision
+from .check import check_given, check_numbers, read_weights, told_of_arrays
 from .collect import apart, collected
 from .guard import as_found
 from .standing import UNTRACKED, Standing, stand_in
@@ -59,11 +58,7 @@ def record(
     (dict, dict)
         What there is to say of the recording, and its arrays.
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module, not {type(model).__name__}")
-    if not callable(loss):
-        raise TypeError(f"loss must be a function of the model's output, not {loss!r}")
-    _check_one_argument(loss)
+    check_given(model, x, loss)
     if training is not None and not is_keras(model):
         raise ValueError(
             "training= is for models of Keras; a torch model is recorded in the mode it is in: "
@@ -71,6 +66,7 @@ def record(
         )
     model = getattr(model, "_orig_mod", model)  # what torch.compile was given
     name, module = find(model, layer)
+    check_numbers(model, _leaves(x))
     model = without_wrapper(model)
     with (
         as_found(model, *_leaves(x)),
@@ -82,7 +78,8 @@ def record(
     ):
         # A callable in the instance's own dict is found before the class's method.
         module.__dict__[there.attribute] = there.forward
-        output = _called(model, x, bool(training))
+        with told_of_arrays(model, x):
+            output = _called(model, x, bool(training))
         if there.refusal:
             raise ValueError(there.refusal)
         if not there.calls:
@@ -102,6 +99,8 @@ def record(
             "module": type(module).__name__,
             "mode": "train" if _trains(model, bool(training)) else "eval",
             "layer_mode": there.mode,
+            "frozen": there.frozen,
+            "fed_back": fed_back(there.calls),
             "shared": _shared(model, module, [p.name for p in there.names]),
             "loss": float(total.detach()),
             "device": str(there.dummy.device),
@@ -148,27 +147,6 @@ def _untracked(calls: list[Call]) -> str:
 
 
 _USUAL = "; usual reasons are torch.no_grad() or .detach() between the layer and the loss"
-
-
-def _check_one_argument(loss: Callable[..., Any]) -> None:
-    """Refuse a criterion that takes the target too, before the model is run."""
-    try:
-        given = signature(loss.forward if isinstance(loss, nn.Module) else loss)
-    except (TypeError, ValueError):  # of something that is not written in Python
-        return
-    several = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-    needed = [
-        name
-        for name, parameter in given.parameters.items()
-        if parameter.default is Parameter.empty and parameter.kind not in several
-    ]
-    if len(needed) > 1:
-        output = "y_pred" if "y_pred" in needed else needed[0]  # Keras has the target first
-        written = ", ".join("out" if name == output else name for name in needed)
-        raise TypeError(
-            f"loss gets the output alone, but this one takes {', '.join(needed)}: write "
-            f"loss=lambda out: criterion({written})"
-        )
 
 
 def _quoted(name: str) -> str:
@@ -223,6 +201,9 @@ def _without_cudnn(model: nn.Module, recorded: nn.Module) -> Iterator[None]:
 def _scalar(value: Any, sample_weight: Any) -> tuple[Tensor, NDArray[Any] | None]:
     if not isinstance(value, Tensor):
         raise TypeError(f"loss must give a tensor, not {type(value).__name__}")
+    if value.is_complex():
+        dtype = str(value.dtype).removeprefix("torch.")
+        raise TypeError(f"loss must give a real number, not {dtype}: take its .real or .abs()")
     if sample_weight is None:
         if value.numel() != 1:
             raise ValueError(
@@ -235,8 +216,7 @@ def _scalar(value: Any, sample_weight: Any) -> tuple[Tensor, NDArray[Any] | None
             "with sample_weight the loss gives one number for each sample, shape (N,), not "
             f"{tuple(value.shape)}"
         )
-    given = sample_weight if isinstance(sample_weight, Tensor) else np.asarray(sample_weight)
-    weight = torch.as_tensor(given).detach().to(value)
+    weight = read_weights(sample_weight).to(value)
     if weight.shape != value.shape:
         raise ValueError(
             f"sample_weight must have shape {tuple(value.shape)} as the losses have, not "

@@ -41,6 +41,10 @@ class Standing(Protocol):
     def mode(self) -> str:
         """The mode that the layer was in: "train" or "eval"."""
 
+    @property
+    def frozen(self) -> list[str]:
+        """Names of parameters that are not trained."""
+
     def close(self) -> None:
         """Free autograd's graph of the calls, when nothing more will be asked of it."""
 

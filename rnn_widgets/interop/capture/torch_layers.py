@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from rnn_widgets.core.names import unknown
 from rnn_widgets.interop.keras.layers import is_keras, require_own_call
 
-from .calls import Call, Calls, apply, own, precision
+from .calls import Call, Caller, apply, own, precision
 from .place import replaced
 from .spec import LayerSpec, Parameter, same_names
 
@@ -163,7 +163,7 @@ def parameters(module: nn.Module, spec: LayerSpec) -> tuple[Parameter, ...]:
     return tuple(Parameter(name.removesuffix("_l0"), (name,)) for name in names)
 
 
-class StandIn:
+class StandIn(Caller):
     """What is called in a layer's place; keeps the calls.
 
     Parameters
@@ -177,24 +177,13 @@ class StandIn:
     refusal = ""
 
     def __init__(self, module: Any, dummy: Tensor) -> None:
-        self.module, self.dummy = module, dummy
+        super().__init__(dummy)
+        self.module = module
         self.spec = read(module)
         self.kind = self.spec.kind
         self.names = parameters(module, self.spec)
         self.gates: Mapping[str, str] = {gate: gate for gate in self.spec.gates}
-        self.calls = Calls(dummy)
         self._copies: dict[str, tuple[Tensor, int, Tensor]] = {}
-
-    def close(self) -> None:
-        """Free autograd's graph of the calls, when nothing more will be asked of it."""
-        self.calls.close()
-
-    def again(self, *args: Any, **options: Any) -> Any:
-        """Called for a pass that was there before, of which nothing is kept."""
-        count = len(self.calls)
-        made = self.forward(*args, **options)
-        del self.calls[count:]
-        return made
 
     @property
     def forward(self) -> Callable[..., Any]:
@@ -205,6 +194,11 @@ class StandIn:
     def mode(self) -> str:
         """The mode that the layer is in."""
         return "train" if self.module.training else "eval"
+
+    @property
+    def frozen(self) -> list[str]:
+        """Names of parameters that are not trained."""
+        return [p.name for p in self.names if not getattr(self.module, p.name).requires_grad]
 
     def _run(
         self,

@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnn_widgets.interop.capture.calls import Call, Calls, apply, own, precision
+from rnn_widgets.interop.capture.calls import Call, Caller, apply, own, precision
 from rnn_widgets.interop.capture.spec import LayerSpec
 from rnn_widgets.interop.names import KERAS_GATES
 
 from .layers import read, taken_apart
 
 
-class KerasStandIn:
+class KerasStandIn(Caller):
     """What is called in a layer's place; keeps the calls.
 
     Parameters
@@ -30,7 +30,8 @@ class KerasStandIn:
     refusal = ""
 
     def __init__(self, layer: Any, dummy: Tensor) -> None:
-        self.layer, self.dummy = layer, dummy
+        super().__init__(dummy)
+        self.layer = layer
         self.described = read(layer)
         main = self.described.main
         self.parts = [one.layer for one in self.described.directions]
@@ -46,24 +47,18 @@ class KerasStandIn:
         self.names = self.described.parameters
         self.gates: Mapping[str, str] = KERAS_GATES[main.kind]
         self.kind = "SimpleRNN" if main.kind == "rnn" else self.spec.kind
-        self.calls = Calls(dummy)
         self.training = False
-
-    def close(self) -> None:
-        """Free autograd's graph of the calls, when nothing more will be asked of it."""
-        self.calls.close()
-
-    def again(self, *args: Any, **options: Any) -> Any:
-        """Called for a pass that was there before, of which nothing is kept."""
-        count = len(self.calls)
-        made = self.forward(*args, **options)
-        del self.calls[count:]
-        return made
 
     @property
     def mode(self) -> str:
         """Whether the layer was called for training, "train", or not, "eval"."""
         return "train" if self.training else "eval"
+
+    @property
+    def frozen(self) -> list[str]:
+        """Names of variables that are not trained."""
+        variables = self.described.variables
+        return [p.name for p in self.names if not variables[p.name].trainable]
 
     def forward(
         self, sequences: Tensor, initial_state: Any = None, mask: Any = None, training: Any = False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,25 +77,6 @@ def by_step(rec: Recording, what: str, gate: str | None = None) -> ByStep:
     groups = ("",) if of_input else _directions(rec)
     values = values.reshape(*values.shape[:2], len(groups), -1)
     return ByStep(values, quantity.label, groups, "input" if of_input else "channel")
-
-
-def part(rec: Recording, samples: Sequence[int]) -> Recording:
-    """A recording of some of the samples; what is summed over the batch is summed over these."""
-    chosen = list(samples)
-    if chosen == list(range(rec.samples)):
-        return rec
-    arrays: dict[str, Array] = {}
-    for name, array in rec._arrays.items():
-        if name.startswith("weights."):
-            arrays[name] = array
-        elif not name.startswith("gradients."):
-            arrays[name] = array[chosen] if name in ("lengths", "losses") else array[:, chosen]
-    sums = {
-        name: by_source(rec._spec, arrays, name.removeprefix("gradients.")).sum(0)
-        for name in rec._arrays
-        if name.startswith("gradients.")
-    }
-    return type(rec)(rec._meta, arrays | sums)
 
 
 def _directions(rec: Recording) -> tuple[str, ...]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from rnn_widgets.recording.layer import Array
 
-from .by_step import ByStep, by_step, part
-from .pick import EVERY, channel_list
+from .by_step import ByStep, by_step
+from .pick import EVERY, channel_list, part
 from .scales import Norm, extent, rising
 
 if TYPE_CHECKING:

@@ -103,7 +103,9 @@ def band(grid: Grid, scale: Scale, low: Array, high: Array) -> Points:
 
 
 def alarms(grid: Grid, values: Array, real: Array) -> Points | None:
-    """Where values are not finite: NaN over the whole height, +∞ at the top, −∞ at the bottom.
+    """Where values are not finite: +∞ at the top, −∞ at the bottom, NaN at both.
+
+    Where no line of a panel has a number, NaN is marked over the whole height.
 
     Parameters
     ----------
@@ -112,10 +114,11 @@ def alarms(grid: Grid, values: Array, real: Array) -> Points | None:
         False for padding, which is no value.
     """
     found: list[tuple[Array, Array]] = []
+    nan, healthy = np.isnan(values), (np.isfinite(values) & real).any(0)
     for kind, (low, high) in (
-        (np.isnan(values), (-1.0, 1.0)),
-        (np.isposinf(values), (0.7, 1.1)),
-        (np.isneginf(values), (-1.1, -0.7)),
+        (nan & ~healthy, (-1.0, 1.0)),
+        (np.isposinf(values) | (nan & healthy), (0.85, 1.1)),
+        (np.isneginf(values) | (nan & healthy), (-1.1, -0.85)),
     ):
         panel, position = np.nonzero((kind & real).any(0))
         x = (grid.left(panel) + position).astype(float)

@@ -10,7 +10,7 @@ import numpy as np
 from ipywidgets import Image
 
 from rnn_widgets.recording.layer import Array
-from rnn_widgets.widgets.figures import TEXT, TRANSPARENT
+from rnn_widgets.widgets.figures import TEXT, TRANSPARENT, Figure
 
 from .images import ALARM
 from .scales import Ticks
@@ -51,6 +51,24 @@ class Drawing:
 
     vertical: bool = False
     """Whether x, which is along, goes down, and y to the right."""
+
+
+def blank_figure(**options: Any) -> Figure:
+    """A figure as wide as its place, without a title yet."""
+    figure = Figure(
+        title="",
+        title_style={"fill": TEXT, "font-size": "13px", "font-weight": "600"},
+        background_style={"fill": "none"},
+        display_toolbar=False,
+        animation_duration=0,
+        min_aspect_ratio=0.01,
+        max_aspect_ratio=100.0,
+        padding_x=0.0,
+        padding_y=0.0,
+        **options,
+    )
+    figure.add_class("rw-figure")
+    return figure
 
 
 class Scales:

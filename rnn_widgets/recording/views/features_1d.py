@@ -154,10 +154,8 @@ class Features1D(View):
         return with_ends(names, [] if self.options.share_axes else self._scales)
 
     def _note(self) -> str:
-        numbers = self._picked.values
-        lost = hint(self._scales[0], numbers) if self.options.share_axes else ""
-        told_all = about(self.rec, numbers, self._scales)
-        return sentences(meaning(self._choice.what), lost, *told_all)
+        told_all = about(self.rec, self._picked.values, self._scales)
+        return sentences(meaning(self._choice.what), *told_all)
 
     def _read(self, x: float, y: float) -> str:
         found = self._grid.locate(x, y)

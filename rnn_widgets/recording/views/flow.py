@@ -15,7 +15,7 @@ from .grid import step_ticks, ticks_across
 from .scales import Norm
 from .sizes import Sizes, room
 from .telling import SUM, about, meaning, of_layer, of_samples, sentences, told
-from .text import at_step, not_finite, three_digits
+from .text import at_step, listed, not_finite, three_digits
 from .view import Legend, View
 
 PARTS = ("total", "carried", "direct")  # the first lies behind the others
@@ -39,7 +39,8 @@ class Flow(View):
         self._where = ""
         if self._of_state:
             before = {"h": "", "c": "cell."}.get(what, f"{what.removesuffix('.')}.")
-            rec.quantity(before + "total")
+            if before + "total" not in names(rec):
+                rec.quantity(what)  # which refuses it by the name that was given
             self._letter = "c" if before.endswith("cell.") else "h"
             self._where = before.removesuffix("cell.").removesuffix(".")
             found = {part: before + part for part in PARTS}
@@ -56,13 +57,18 @@ class Flow(View):
             self._styles["direct"] = (direct, *STYLES["direct"][1:])
 
     def norms(self) -> Array:
-        """Norms over samples and channels, (parts, directions, steps); NaN and ∞ stay."""
-        found = []
-        for choice in self._choices.values():
-            picked = choice.picked(self.selection, choice.alone(self.selection))
-            found.append(norms(picked.values, (0, 3)).T)
-            self._picked = picked
-        return np.stack(found)
+        """Norms over samples and channels, (parts, directions, steps).
+
+        Samples with NaN or ∞ are left out, unless all have some: then they stay.
+        """
+        choices = self._choices.values()
+        picked = [choice.picked(self.selection, choice.alone(self.selection)) for choice in choices]
+        self._picked = picked[0]
+        values = np.stack([one.values for one in picked])  # (parts, samples, steps, directions, ·)
+        bad = (~np.isfinite(values)).any((0, 2, 3, 4))
+        self._bad = np.flatnonzero(bad) if not bad.all() else np.zeros(0, int)
+        self._lost = norms(values[:, self._bad], (1, 4)).swapaxes(1, 2)
+        return norms(np.delete(values, self._bad, 1), (1, 4)).swapaxes(1, 2)
 
     def _fixed(self) -> set[str]:
         return self._first.fixed()
@@ -89,7 +95,8 @@ class Flow(View):
                 stroke_width=width,
                 opacities=[0.5 if part == "total" else 1.0],
             )
-        layers |= sizes.around(made, real)
+        lost = np.where(np.isfinite(self._lost), 0.0, self._lost)
+        layers |= sizes.around(made, real, lost)
         ticks = [(float(at), str(at + picked.first + 1)) for at in step_ticks(picked.steps, 10)]
         height = 260 if grid.rows == 1 else 400
         return Drawing(
@@ -117,7 +124,8 @@ class Flow(View):
     def _heading(self) -> Title:
         where = f" {self._where}" if self._where else ""
         whose = f"{of_layer(self.rec)}{where}{of_samples(self._picked, self.rec)}"
-        bad = not_finite(self._norms[..., np.atleast_1d(self._picked.real.any(0))])
+        every = np.concatenate([self._norms, self._lost])
+        bad = not_finite(every[..., np.atleast_1d(self._picked.real.any(0))])
         if self._of_state:
             return Title(f"gradient at each step: adjoints of {self._letter}ₜ", whose, bad)
         label = told(self.options.what, self._picked.label)
@@ -125,7 +133,17 @@ class Flow(View):
 
     def _note(self) -> str:
         what = SUM if self._of_state else meaning(self.options.what)
-        return sentences(what, *about(self.rec, self._norms, self._sizes.scales))
+        return sentences(what, self._left_out(), *about(self.rec, self._norms, self._sizes.scales))
+
+    def _left_out(self) -> str:
+        names = [self._picked.samples[row] for row in self._bad]
+        if not names:
+            return ""
+        many = len(names) > 1
+        return (
+            f"{'Samples' if many else 'Sample'} {listed(names)} {'have' if many else 'has'} NaN or "
+            "∞, marked where it is, and no part in the curves."
+        )
 
     def _legend(self) -> Legend:
         if not self._of_state:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from rnn_widgets.core.names import UnknownNameError
 from rnn_widgets.recording.layer import Array
 
-from .by_step import part
 from .drawing import Drawing, Scales, Title
 from .grid import columns_for
 from .maps import Maps, place_ticks
@@ -43,18 +43,13 @@ class Heatmap(View):
         self.follows = ()
         if group:
             names = both_directions(rec, group[1] or recurrent(rec, options.layer))
-            of = (
-                rec
-                if self._group == "weights"
-                else part(rec, options.samples or range(rec.samples))
-            )
-            self._picks = Parts(of, self._group, names, options, whole=False)
+            self._picks = Parts(rec, self._group, names, options, whole=False)
             self.follows = self._picks.follows
         elif self._state is not None:
             self._blocks()
         else:
             rec.quantity(options.what)
-            raise KeyError(
+            raise UnknownNameError(
                 "heatmap shows gradients[name], weights[name], by_source[name], "
                 f"contributions[name] or initial[name], not {options.what!r}, which features_2d "
                 "draws against time"
@@ -81,9 +76,6 @@ class Heatmap(View):
         # Directions side by side, gate after gate.
         gates = list(dict.fromkeys(block.gate for block in found))
         return sorted(found, key=lambda block: gates.index(block.gate))
-
-    def _fixed(self) -> set[str]:
-        return {name for name in self.follows if getattr(self.options, name) is not None}
 
     def _extent(self) -> Norm:
         numbers = np.concatenate([b.values.ravel() for b in self._blocks(all_of=True)])

@@ -8,11 +8,10 @@ import numpy as np
 
 from rnn_widgets.recording.layer import Array
 
-from .by_step import part
 from .choice import Choice
 from .curves import alarms, captions
 from .drawing import Drawing, Scales, Title
-from .grid import Grid, columns_for, curve_grid, height_of, heights, ticks_across
+from .grid import HIGHEST, WHOLE, Grid, columns_for, curve_grid, height_of, heights, ticks_across
 from .images import SCHEMES
 from .parameters import (
     OVER_TIME,
@@ -28,6 +27,8 @@ from .scales import Norm, Scale, Ticks, extent, rising
 from .telling import listed_samples, of_layer, of_samples, told
 from .text import not_finite, plural, three_digits
 from .view import Legend, View
+
+CAPTION = 20  # pixels over a panel
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,7 @@ class Histogram(View):
             kind, named = group
             every = [name for role in roles(rec, options.layer).values() for name in role]
             names = both_directions(rec, named) if named else every
-            of = rec if kind == "weights" else part(rec, options.samples or range(rec.samples))
-            self._picks = Parts(of, kind, names, options, whole=True)
+            self._picks = Parts(rec, kind, names, options, whole=True)
             self.follows = self._picks.follows
         elif self._state is not None:
             self._all()
@@ -96,9 +96,7 @@ class Histogram(View):
         return Group(caption, numbers, block.name, block.gate, block.direction)
 
     def _fixed(self) -> set[str]:
-        if self._choice is not None:
-            return self._choice.fixed()
-        return {name for name in self.follows if getattr(self.options, name) is not None}
+        return super()._fixed() if self._choice is None else self._choice.fixed()
 
     def _extent(self) -> Norm:
         numbers = np.concatenate([group.numbers for group in self._all()])
@@ -111,7 +109,12 @@ class Histogram(View):
         self._counts = counts = np.stack([count(g.numbers, scale, self._bins) for g in shown])
         gates = len({group.gate for group in shown})
         columns = columns_for(len(shown), options.rows) if options.rows or gates == 1 else gates
+        rows = -(-len(shown) // columns)
+        height = min(80 + 130 * rows, max(HIGHEST, 80 + 60 * rows)) if rows > 1 else WHOLE
         lane = 0.41 if len(shown) > 1 else 0.1
+        if rows > 1 and not options.vertical:  # as much as a caption needs
+            pitch = ((options.height or height) - 78) / rows
+            lane = max(lane, 2 * CAPTION / max(pitch - CAPTION, 10))
         self._grid = grid = curve_grid(len(shown), columns, self._bins, lane, options.vertical)
         names = [group.name for group in shown]
         alike = [[i for i, n in enumerate(names) if n == name] for name in names]
@@ -143,7 +146,7 @@ class Histogram(View):
             self._count_ticks(grid, tops, down),
             "value",
             "count" if options.share_axes else "count, each panel on its own scale",
-            max(height_of(grid), min(80 + 130 * grid.rows, 720)) if grid.rows > 1 else 280,
+            max(height_of(grid), height) if rows > 1 else height,
             vertical=grid.vertical,
         )
 

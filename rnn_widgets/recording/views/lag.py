@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,20 +12,19 @@ import numpy as np
 
 from rnn_widgets.core.norms import norms
 from rnn_widgets.recording.layer import Array
-from rnn_widgets.recording.rates import half_life, logs, rate_of, told
+from rnn_widgets.recording.rates import after_the_last, half_life, logs, rate_of, told
 
-from .by_step import part
-from .choice import Choice
+from .choice import Choice, Picked
 from .drawing import PALE, Drawing, Scales, Title
 from .grid import ticks_across
 from .maps import place_ticks
 from .parameters import both_directions, contributions, direction_of, read_group, recurrent
-from .pick import EVERY, channel_list
+from .pick import EVERY, channel_list, part
 from .scales import Norm
 from .sizes import Sizes, room
 from .telling import ALL_ZERO, listed_samples, of_layer, of_samples, sentences
 from .telling import told as symbol
-from .text import not_finite, three_digits
+from .text import listed, not_finite, three_digits
 from .view import Legend, View
 
 if TYPE_CHECKING:
@@ -35,29 +36,51 @@ OF_CONTRIBUTIONS = (
     "with a loss; summed over the batch first."
 )
 OF_STATES = "The norm so many steps before the last one to run, each sample's own."
+ONE_STEP = "There is one step only: no lag to show."
+MIXED = (
+    "No line is fitted: direct adjoints enter along the way, and each number holds all of them; "
+    "contributions, rec.lag(), tell them apart."
+)
 
 
 @dataclass(frozen=True)
 class ByLag:
-    """Norms by lag of one direction, with the line fitted to them."""
+    """Norms by lag of one direction, with the line fitted to them.
+
+    ``idle`` source steps are left out. Nothing is handed from one of the ``stretches`` (lags,) to
+    another, and the line is fitted where ``fits`` (lags,) is True.
+    """
 
     direction: str
     norms: Array
-    idle: int | None = None
+    idle: tuple[int, ...] = ()
+    stretches: Array | None = None
+    fits: Array | None = None
+
+    @property
+    def _fitted_to(self) -> Array:
+        return self.norms if self.fits is None else np.where(self.fits, self.norms, 0)
 
     @property
     def rate(self) -> float:
         """The factor of each further step, on a fitted line."""
-        return rate_of(self.norms)
+        return rate_of(self._fitted_to, self.stretches)
 
     def fitted(self, norm: Norm) -> Array:
-        """The fitted line, as far as there are numbers and the axis goes; (1, lags)."""
-        if not math.isfinite(self.rate):
-            return np.full((1, len(self.norms)), np.nan)
-        lags, sizes = logs(self.norms)
-        start = math.exp(float((sizes - lags * math.log(self.rate)).mean()))
-        line: Array = start * self.rate ** np.arange(len(self.norms), dtype=float)
-        line[lags[-1] + 1 :] = np.nan
+        """The fitted line, as far as there are numbers and the axis goes; (1, lags).
+
+        Of several stretches each has its own, all with the same slope.
+        """
+        line = np.full(len(self.norms), np.nan)
+        of = np.zeros(len(line), int) if self.stretches is None else self.stretches
+        places, sizes = logs(self._fitted_to)
+        for stretch in np.unique(of[places]) if math.isfinite(self.rate) else ():
+            there = of[places] == stretch
+            lags = places[there]
+            start = float((sizes[there] - lags * math.log(self.rate)).mean())
+            here = np.arange(lags[0] if self.fits is not None else 0, lags[-1] + 1)
+            here = here[of[here] == stretch]
+            line[here] = math.exp(start) * self.rate ** here.astype(float)
         low, high = norm
         return np.where((line >= low) & (line <= high), line, np.nan)[None]
 
@@ -117,9 +140,9 @@ class Lag(View):
                 projects = rec._parameters[name].sources[0].startswith("weight_hr")
                 count = rec.hidden if projects else rec._spec.hidden_size
                 units = channel_list(options.channels, count)
-            idle = idle_step(of, name)
-            table = contributions(of, name, units, gate)
-            found.append((direction_of(rec, name), by_lag(table, idle), idle))
+            idle = idle_steps(of, name)
+            table = contributions(of, name, units, gate, options.max_timesteps)
+            found.append((direction_of(rec, name), by_lag(table, idle, rec._meta["cuts"]), idle))
         least = min(len(one) for _, one, _ in found)
         most = min(options.max_timesteps or least, least)
         return [ByLag(direction, one[:most], idle) for direction, one, idle in found]
@@ -132,15 +155,36 @@ class Lag(View):
         steps = picked.steps
         ends = picked.real.sum(1)
         most = min(self.options.max_timesteps or steps, steps)
+        cut_off = np.searchsorted(rec._meta["cuts"], np.arange(steps), "right")
         found = []
         for at, direction in enumerate(picked.directions):
-            values = picked.values[:, :, at]
+            values, entering = picked.values[:, :, at], self._entering(picked, direction)
+            stretches = cut_off
             if not (direction == "reverse" or rec._spec.go_backwards):
                 back = ends[:, None] - 1 - np.arange(steps)  # the step of each lag
                 values = np.take_along_axis(values, np.maximum(back, 0)[..., None], 1)
                 values = np.where((back >= 0)[..., None], values, 0)
-            found.append(ByLag(direction, norms(values, (0, 2)).astype(float)[:most]))
+                entering = np.take_along_axis(entering, np.maximum(back, 0), 1) & (back >= 0)
+                stretches = cut_off[::-1]
+            fits = after_the_last(np.asarray(entering.any(0)), stretches)
+            sizes = norms(values, (0, 2)).astype(float)
+            found.append(ByLag(direction, sizes[:most], (), stretches[:most], fits[:most]))
         return found
+
+    def _entering(self, picked: Picked, direction: str) -> Array:
+        """Where direct adjoints enter that an adjoint holds, (samples or 1, steps) of bool."""
+        rec, what = self.rec, self._what
+        there: Array = np.zeros((rec.samples, rec.steps), bool)
+        if not re.search(r"direct$|values$|outputs$|^x$", what):
+            named = re.search(r"layers\[(\d+)\]|_l(\d+)(_reverse)?\]$", what)
+            at = int(named[1] or named[2]) if named else 0 if what == "inputs" else -1
+            layer = rec.layers[at]
+            held = [layer.direct] if layer.cell is None else [layer.direct, layer.cell.direct]
+            for one in held:
+                apart = (one != 0).reshape(*one.shape[:2], rec.directions, -1)
+                sides = [int(direction == "reverse")] if direction else range(rec.directions)
+                there = there | apart[:, :, sides].any((2, 3))
+        return there[picked.samples] if picked.by_sample else np.any(there, 0, keepdims=True)
 
     def _fixed(self) -> set[str]:
         return self._choice.fixed() if self._choice else set()
@@ -164,10 +208,14 @@ class Lag(View):
         if any(math.isfinite(one.rate) for one in lags):
             ends = [sizes.scale(i) for i in range(len(lags))]
             lines = [one.fitted((s.low, s.high)) for one, s in zip(lags, ends, strict=True)]
-            points = sizes.points(np.stack(lines, 1))
+            points = sizes.points(_apart(np.stack(lines, 1), lags[0].stretches))
             layers["fit"] = made.lines(*points, colors=[fit], line_style="dashed", stroke_width=2)
-        layers["norms"] = made.lines(*sizes.points(values), colors=[color], stroke_width=2.5)
+        points = sizes.points(_apart(values, lags[0].stretches))
+        layers["norms"] = made.lines(*points, colors=[color], stroke_width=2.5)
         layers |= sizes.around(made, np.ones((1, 1, 1), bool))
+        if values.shape[2] == 1:
+            corner = np.array([grid.across[0]]), np.array([grid.up[grid.vertical]])
+            layers["hint"] = made.texts(*corner, [ONE_STEP], x_offset=6, y_offset=-16, size=12)
         ticks = [(float(at), str(at)) for at in place_ticks(values.shape[2], 12)]
         label = "mean norm ‖C[t, k]‖" if self._choice is None else "norm"
         if not options.share_axes:
@@ -200,15 +248,19 @@ class Lag(View):
 
     def _note(self) -> str:
         values = np.stack([one.norms for one in self._lags])
-        idle = [one.idle for one in self._lags if one.idle is not None]
+        idle = [left_out(one.idle) for one in self._lags if one.idle]
         return sentences(
             OF_CONTRIBUTIONS if self._choice is None else OF_STATES,
-            *(
-                f"Step {step}, which begins with a state of zero, is left out as a source."
-                for step in idle
-            ),
-            "" if values.any() else ALL_ZERO,
+            *idle,
+            *self._why_no_fit(),
+            "" if values.any() or values.shape[1] == 1 else ALL_ZERO,
         )
+
+    def _why_no_fit(self) -> list[str]:
+        if self._lags[0].norms.size == 1:
+            return [ONE_STEP]
+        mixed = any(math.isnan(one.rate) and not _all(one.fits) for one in self._lags)
+        return [MIXED] if mixed else []
 
     def _legend(self) -> Legend:
         color = self.options.scheme[0] if self.options.scheme else PALE
@@ -217,6 +269,8 @@ class Lag(View):
             if math.isfinite(one.rate):
                 which = f" {one.direction}" if len(self._lags) > 1 else ""
                 rate = f"× {three_digits(one.rate)} each step, {told(one.rate)}"
+                count = len(set(one.stretches.tolist())) if one.stretches is not None else 1
+                rate += f", in each of {count} stretches" if count > 1 else ""
                 found.append(("dashed", color, f"fitted{which}: {rate}"))
         return found
 
@@ -229,37 +283,57 @@ class Lag(View):
         return f"lag {found[1]}{which}: {three_digits(float(one.norms[found[1]]))}"
 
 
-def idle_step(rec: Recording, name: str) -> int | None:
-    """The first step to run if a recurrent weight meets a state of zero there; else None."""
+def _apart(lines: Array, stretches: Array | None) -> Array:
+    """The lines (1, panels, lags) as two, taking turns, where stretches are not to be joined."""
+    if stretches is None or stretches[0] == stretches[-1]:
+        return lines
+    return np.concatenate([np.where(stretches % 2 == turn, lines, np.nan) for turn in (0, 1)])
+
+
+def _all(fits: Array | None) -> bool:
+    return fits is None or bool(fits.all())
+
+
+def left_out(steps: tuple[int, ...]) -> str:
+    """A sentence on source steps that are left out."""
+    if len(steps) == 1:
+        return f"Step {steps[0]}, which begins with a state of zero, is left out as a source."
+    return f"Steps {listed(steps)}, which begin with states of zero, are left out as sources."
+
+
+def idle_steps(rec: Recording, name: str) -> tuple[int, ...]:
+    """The first steps to run at which a recurrent weight meets a state of zero."""
     role, end = rec._parameter(name).sources[0].split("_l", 1)
     if role != "weight_hh" or rec.steps < 2:
-        return None
-    step = rec.steps - 1 if end.endswith("_reverse") or rec._spec.go_backwards else 0
-    return None if rec._arrays[f"h_before_l{end}"][step].any() else step
+        return ()
+    back = end.endswith("_reverse") or rec._spec.go_backwards
+    before = rec._arrays[f"h_before_l{end}"]
+    firsts = [rec.steps - 1 if back else 0, *rec._meta["cuts"]]
+    return tuple(step for step in firsts if not before[step].any())
 
 
-def by_lag(norms: Array, idle: int | None = None) -> Array:
+def by_lag(norms: Array, idle: Sequence[int] = (), cuts: Sequence[int] = ()) -> Array:
     """Mean over loss steps of norms (T, T) [loss step, source step] for each lag |t − k|.
 
     Loss steps without any contribution are left out: where only the last output has a loss, the
-    mean is that of its own row. So is the source step ``idle``, and the lag that it alone has.
+    mean is that of its own row. So are source steps that are ``idle``, the lag that only they have,
+    and pairs of steps with one of the ``cuts`` between them, which nothing passes.
     """
     steps = len(norms)
     has_loss = ~(norms == 0).all(1)
     apart = np.abs(np.subtract.outer(np.arange(steps), np.arange(steps)))
+    stretches = np.searchsorted(cuts, np.arange(steps), "right")
+    counted = has_loss[:, None] & (stretches[:, None] == stretches)
     # The other side of the diagonal is zero in one direction, and no contribution.
-    later = not np.triu(norms, 1).any()
-    earlier = not np.tril(norms, -1).any()
-    counted = np.broadcast_to(has_loss[:, None], norms.shape).copy()
-    if later:
+    if not np.triu(norms, 1).any():
         counted &= np.tri(steps, dtype=bool)
-    elif earlier:
+    elif not np.tril(norms, -1).any():
         counted &= np.tri(steps, dtype=bool).T
-    if idle is not None:
-        counted[:, idle] = False
+    counted[:, list(idle)] = False
+    longest = int(np.bincount(stretches).max()) - bool(idle)
     return np.array(
         [
             norms[counted & (apart == lag)].mean() if (counted & (apart == lag)).any() else 0.0
-            for lag in range(steps if idle is None else steps - 1)
+            for lag in range(max(longest, 1))
         ]
     )

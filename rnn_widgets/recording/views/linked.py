@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -41,8 +42,11 @@ class Linked:
         return before
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the selection: no widget can be copied or pickled, and a copy makes its own."""
-        return {name: held for name, held in self.__dict__.items() if name != "_selection"}
+        """Without what a copy makes anew: the selection, a widget, and what was derived."""
+        own = [vars(kind) for kind in type(self).__mro__]
+        derived = {n for names in own for n, of in names.items() if isinstance(of, cached_property)}
+        made = derived | {"_selection"}
+        return {name: held for name, held in self.__dict__.items() if name not in made}
 
     @property
     def _recording(self) -> Recording:

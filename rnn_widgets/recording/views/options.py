@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from inspect import Parameter, Signature, cleandoc
@@ -92,13 +93,13 @@ OPTIONS = {
     "norm": Option(
         '"auto", float or (low, high)',
         'Ends of the scale of numbers; "auto" has room for all, symmetric where they have signs, '
-        "and a single number stands for both signs. In flow and lag, which show sizes, a pair.",
+        "and a single number stands for both signs.",
         "auto",
     ),
     "scale": Option(
-        '{"linear", "symlog", "log"}',
+        '{"linear", "symlog"}',
         '"symlog" is logarithmic in both signs down to a millionth of the ends, for gradients that '
-        'vanish. flow and lag take "log", where zero stands at the bottom, and "linear".',
+        "vanish.",
         "linear",
     ),
     "scheme": Option(
@@ -126,10 +127,28 @@ OPTIONS = {
     "title": Option("str, optional", 'Instead of the figure\'s own; "" for none.'),
     "labels": Option("bool", "Whether to write along the axes what they are.", True),
     "width": Option("int or str, optional", 'In pixels, or as CSS has it, such as "50%".'),
-    "height": Option("int, optional", "In pixels."),
+    "height": Option("int, optional", "In pixels, from 60."),
     "controls": Option("bool", "Whether the controls of the selection are shown.", True),
     "selection": Option("Selection, optional", "What to follow instead of ``rec.selection``."),
 }
+OF_SIZES = {  # as flow and lag have them
+    "norm": Option(
+        '"auto" or (low, high)', 'Ends of the scale of sizes; "auto" has room for all.', "auto"
+    ),
+    "scale": Option(
+        '{"log", "linear"}', "On the logarithmic one zero stands at the bottom.", "log"
+    ),
+}
+SCALES = {view: ("log", "linear") if view in OF_NORMS else ("linear", "symlog") for view in FIGURES}
+OTHER_WORDS = {
+    "cmap": "scheme", "colormap": "scheme", "palette": "scheme", "colors": "scheme",
+    "vmin": "norm", "vmax": "norm", "ylim": "norm", "figsize": "width", "units": "channels",
+    "neurons": "channels", "timesteps": "max_timesteps", "batch": "samples",
+}  # fmt: skip
+LEAST, MOST = 60, 10_000  # pixels of a figure's sides
+LENGTH = re.compile(
+    r"\d+(\.\d+)?(px|%|r?em|ch|ex|v[wh]|vmin|vmax|[cm]m|in|pt)|auto|(calc|m\w+)\(.+\)"
+)
 DEFAULTS: dict[str, dict[str, object]] = {
     **{name: {"what": "total"} for name in FEATURES},
     "flow": {"what": "h", "scale": "log"},
@@ -199,12 +218,13 @@ def read(view: str, rec: Recording, given: Mapping[str, object]) -> Options:
         if name in OPTIONS and name not in valid:
             views = ", ".join(OPTIONS[name].views)
             raise TypeError(f"{view} has no {name}: it is an option of {views}")
+        if name not in valid and OTHER_WORDS.get(name) in valid:
+            raise TypeError(f"there is no option of {view} {name!r}: it is {OTHER_WORDS[name]}")
         if name not in valid:
             raise TypeError(str(unknown(f"option of {view}", name, sorted(valid))))
     raw = {name: option.default for name, option in OPTIONS.items()} | valid | dict(given)
     made: dict[str, Any] = {name: _READERS[name](rec, raw[name]) for name in raw}
-    scales = ("log", "linear") if view in OF_NORMS else ("linear", "symlog")
-    _one_of("scale", raw["scale"], scales)
+    _one_of("scale", raw["scale"], SCALES.get(view, SCALES["features_0d"]))
     of_sizes = view in OF_NORMS
     made["norm"] = positive_norm(raw["norm"], raw["scale"]) if of_sizes else given_norm(raw["norm"])
     return Options(**{field.name: made[field.name] for field in fields(Options)})
@@ -216,7 +236,8 @@ def documented(method: Method) -> Method:
     text = cleandoc(method.__doc__ or "")
     entries = []
     for name, default in taken.items():
-        option = OPTIONS[name]
+        of_sizes = OF_SIZES.get(name) if method.__name__ in OF_NORMS else None
+        option = of_sizes or OPTIONS[name]
         more = "optional" if default is None else f"default {default!r}"
         kind = option.kind if more in option.kind else f"{option.kind}, {more}"
         entries.append(f"{name} : {kind}\n{indent(_lines(option.meaning), '    ')}")
@@ -326,17 +347,20 @@ def _height(_: Recording, value: object) -> int | None:
     if value is None:
         return None
     text = str(value).removesuffix("px")
-    if not text.isdigit() or int(text) < 60:
-        raise ValueError(f"height is a number of pixels, at least 60, not {value!r}")
+    if not text.isdecimal() or not LEAST <= int(text) <= MOST:
+        raise ValueError(f"height is a number of pixels from {LEAST} to {MOST}, not {value!r}")
     return int(text)
 
 
 def _width(_: Recording, value: object) -> str:
     if value is None:
         return "100%"
-    if isinstance(value, bool) or not isinstance(value, (int, str)) or value == "":
-        raise ValueError(f'width is a number of pixels or such as "50%", not {value!r}')
-    return f"{value}px" if isinstance(value, int) else value
+    whole = isinstance(value, int) and not isinstance(value, bool) and LEAST <= value <= MOST
+    if not whole and not (isinstance(value, str) and LENGTH.fullmatch(value.strip())):
+        raise ValueError(
+            f'width is a number of pixels from {LEAST} to {MOST} or such as "50%", not {value!r}'
+        )
+    return f"{value}px" if whole else str(value)
 
 
 def _selection(_: Recording, value: object) -> Selection | None:

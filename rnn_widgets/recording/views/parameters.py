@@ -12,7 +12,7 @@ import numpy as np
 from rnn_widgets.core.names import unknown
 from rnn_widgets.recording.layer import Array
 
-from .pick import EVERY, channel_list
+from .pick import EVERY, channel_list, part
 
 if TYPE_CHECKING:
     from rnn_widgets.recording.recording import Recording
@@ -113,16 +113,23 @@ def read_group(rec: Recording, what: str) -> tuple[str, str | None] | None:
 
 
 def contributions(
-    rec: Recording, name: str, units: Sequence[int] | None = None, gate: str | None = None
+    rec: Recording,
+    name: str,
+    units: Sequence[int] | None = None,
+    gate: str | None = None,
+    reach: int | None = None,
 ) -> Array:
-    """Norms of C[t, k] (T, T), of the rows of some units and of one gate where these are given."""
-    if units is None and gate is None:
+    """Norms of C[t, k] (T, T), of the rows of some units and of one gate where these are given.
+
+    Where only a ``reach`` of source steps is needed, those further from the loss may be zero.
+    """
+    if units is None and gate is None and (reach is None or reach >= rec.steps):
         return np.asarray(rec.contributions(name), float)
-    rec.contributions(name)  # which refuses what has none
+    rec._refuse_transformed("contributions")
     from rnn_widgets.interop.capture.contributions import norms
 
     at = None if gate is None else list(rec.gates).index(gate)
-    found = norms(rec._spec, rec._arrays, rec._meta["cuts"], rec.device, units, at)
+    found = norms(rec._spec, rec._arrays, rec._meta["cuts"], rec.device, units, at, reach)
     tables = [found[source] for source in rec._parameters[name].sources]
     return np.asarray(tables[0] if len(tables) == 1 else np.hypot(*tables))
 
@@ -133,7 +140,6 @@ class Parts:
     Parameters
     ----------
     rec : Recording
-        Of the samples that are asked for.
     group : str
         One of `GROUPS`.
     names : list of str
@@ -151,7 +157,7 @@ class Parts:
     def __init__(
         self, rec: Recording, group: str, names: list[str], options: Options, whole: bool
     ) -> None:
-        self._rec, self.group, self._names = rec, group, names
+        self.group, self._names = group, names
         self._options, self._whole = options, whole
         if group in ("weights", "gradients"):
             for option, value in (("max_timesteps", options.max_timesteps), ("step", options.step)):
@@ -162,6 +168,7 @@ class Parts:
             raise ValueError("weights are the same for every sample")
         if group == OVER_TIME and options.step is not None:
             raise ValueError("contributions are of pairs of steps: max_timesteps picks the last")
+        self._rec = rec if options.samples is None else part(rec, options.samples)
         first = rec.steps - min(options.max_timesteps or rec.steps, rec.steps)
         if options.step is not None and options.step < first:
             last = rec.steps - first

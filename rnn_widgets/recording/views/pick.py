@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from rnn_widgets.core.names import unknown
+from rnn_widgets.recording.layer import Array
+from rnn_widgets.recording.uses import by_source
 
 if TYPE_CHECKING:
     from rnn_widgets.recording.recording import Recording
@@ -87,3 +89,22 @@ def check_direction(rec: Recording, direction: str | None) -> str | None:
             "direction='reverse' needs a bidirectional layer; this one has forward only"
         )
     return direction
+
+
+def part(rec: Recording, samples: Sequence[int]) -> Recording:
+    """A recording of some of the samples; what is summed over the batch is summed over these."""
+    chosen = list(samples)
+    if chosen == list(range(rec.samples)):
+        return rec
+    arrays: dict[str, Array] = {}
+    for name, array in rec._arrays.items():
+        if name.startswith("weights."):
+            arrays[name] = array
+        elif not name.startswith("gradients."):
+            arrays[name] = array[chosen] if name in ("lengths", "losses") else array[:, chosen]
+    sums = {
+        name: by_source(rec._spec, arrays, name.removeprefix("gradients.")).sum(0)
+        for name in rec._arrays
+        if name.startswith("gradients.")
+    }
+    return type(rec)(rec._meta, arrays | sums)

@@ -50,10 +50,14 @@ class Sizes:
         """Points of lines (lines, panels, width), zeros joined with zeros only."""
         return with_zeros_apart(self.grid, self.scales, values, np.where(self.down, -1, 1)[:, None])
 
-    def around(self, made: Scales, real: Array) -> dict[str, object]:
-        """Marks of what is not finite, and captions; ``real`` is False for padding."""
+    def around(self, made: Scales, real: Array, others: Array | None = None) -> dict[str, object]:
+        """Marks of what is not finite, and captions; ``real`` is False for padding.
+
+        ``others`` are sizes that have no line, (lines, panels, width): they are marked alone.
+        """
         layers: dict[str, object] = {}
-        bars = alarms(self.grid, self.values, real)
+        values = self.values if others is None else np.concatenate([self.values, others])
+        bars = alarms(self.grid, values, real)
         if bars is not None:
             layers["not finite"] = made.alarms(*bars)
         if any(self._names):

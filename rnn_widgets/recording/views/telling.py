@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 MEANINGS = {
     "total": "Total adjoint: all of the gradient at a step, direct and carried.",
     "direct": (
-        "Direct adjoint: what reaches a step's state except through this layer's own next step; "
+        "Direct adjoint: what reaches a step's state other than through this layer's next state; "
         "zero here does not mean no gradient: see the total."
     ),
-    "carried": "Carried adjoint: what came back to a step through this layer's own next step.",
+    "carried": "Carried adjoint: what came back to a step through the state of the next one.",
     "inputs": "The gradient that goes on to what feeds the layer.",
     "outputs": "Values of the layer's output, not gradients.",
     "adjoints": "The gradient before the gate's nonlinearity.",
@@ -34,7 +34,8 @@ MEANINGS = {
 ALL_ZERO = "All of these numbers are zero."
 SUM = (
     "total = direct + carried, as vectors: their norms do not add. Direct enters at the step "
-    "itself, from later layers and the loss; carried came back through this layer's next step."
+    "itself, from later layers, the loss, and what is fed back as input; carried came back through "
+    "the state of this layer's next step."
 )
 
 

@@ -13,10 +13,10 @@ from bqplot import Lines
 from ipywidgets import HBox, Layout, VBox, Widget, widget_serialization
 
 from rnn_widgets.stills import Picture, Still
-from rnn_widgets.widgets.figures import TEXT, Figure
+from rnn_widgets.widgets.figures import Figure
 from rnn_widgets.widgets.sync import close_earlier_runs
 
-from .drawing import ACCENT, Drawing, Scales, Title, axis, ends
+from .drawing import ACCENT, Drawing, Scales, Title, axis, blank_figure, ends
 from .images import ALARM
 from .options import read
 from .scales import Norm
@@ -90,19 +90,7 @@ class View(Still, VBox):
         self._prepare()
         self.layers: dict[str, Any] = {}
         self.peers: tuple[View, ...] = (self,)
-        self.figure = Figure(
-            title="",
-            title_style={"fill": TEXT, "font-size": "13px", "font-weight": "600"},
-            background_style={"fill": "none"},
-            display_toolbar=False,
-            animation_duration=0,
-            min_aspect_ratio=0.01,
-            max_aspect_ratio=100.0,
-            padding_x=0.0,
-            padding_y=0.0,
-            layout=Layout(width="100%", min_width="0"),
-        )
-        self.figure.add_class("rw-figure")
+        self.figure = blank_figure(layout=Layout(width="100%", min_width="0"))
         blank = np.full(2, np.nan)
         nowhere = Scales((0.0, 1.0), (0.0, 1.0))
         self._marker = nowhere.lines(
@@ -143,7 +131,7 @@ class View(Still, VBox):
 
     def _fixed(self) -> set[str]:
         """Traits of the selection that the options leave without effect."""
-        return set()
+        return {name for name in self.follows if getattr(self.options, name) is not None}
 
     def shown(self) -> Self:
         """Draw, with the controls under the figure."""
