@@ -43,7 +43,7 @@ notebooks: setup
 	pytest --nbval notebooks
 
 browser: setup chromium
-	pytest tests/browser -n $(WORKERS)
+	pytest tests/browser -n $(WORKERS) --durations=12
 
 # Run the tutorials and keep their outputs, which nbval then compares.
 outputs: setup
