@@ -48,7 +48,8 @@ EVERYTHING = """() => {
     }
     return found;
 }"""
-NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e-?\d+)?")
+# Standing alone: the ids of widgets have digits too, and an e between them.
+NUMBER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d{1,2})?(?!\w)")
 
 
 def told(page: Page, number: float) -> list[str]:
