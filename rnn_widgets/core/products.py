@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from .frozen import frozen
@@ -9,7 +11,7 @@ from .ops import Array
 from .values import whole
 
 
-class JacobianProducts:
+class JacobianProducts(ABC):
     """State Jacobians J_t = ∂s_t/∂s_{t−1} of one layer and direction, and what follows from them.
 
     In a reverse direction the state before step t is that of step t + 1.
@@ -17,17 +19,17 @@ class JacobianProducts:
 
     _reverse: bool
 
-    def __len__(self) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     @property
+    @abstractmethod
     def _size(self) -> int:
         """Size of the state, S."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _whole(self, t: int) -> Array:
         """J_t of a step that there is, (S, S)."""
-        raise NotImplementedError
 
     def __getitem__(self, t: int) -> Array:
         return frozen(self._whole(self._step(t)))

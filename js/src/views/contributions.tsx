@@ -347,12 +347,16 @@ function Legend({ lab, limit, norm, decades, cut }: LegendProps) {
       <span>{norm ? least.replace("±", "") : least}</span>
       <span class="rw-map-ramp" data-ramp="+" />
       <span class="rw-map-end rw-map-left">{most}</span>
-      <span class="rw-map-mark" data-state="no way">
-        ·
+      <span class="rw-map-key">
+        <span class="rw-map-mark" data-state="no way">
+          ·
+        </span>
+        no way back
       </span>
-      no way back
-      <span class="rw-map-mark" data-state="cut" hidden={!cut} />
-      {cut && "cut by truncation"}
+      <span class="rw-map-key" hidden={!cut}>
+        <span class="rw-map-mark" data-state="cut" />
+        cut by truncation
+      </span>
     </p>
   );
 }
