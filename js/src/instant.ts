@@ -18,13 +18,14 @@ interface Selection {
 interface MarkView {
   readonly model?: { get(trait: string): unknown };
   readonly d3el?: Selection;
-  readonly parent?: { readonly model?: { get(trait: string): unknown } };
+  readonly parent?: { readonly model?: WidgetModel };
 }
 
 export class Instant {
   private readonly prototypes = new Map<Selection, Pick<Selection, "transition" | "attr">>();
   private readonly known = new WeakSet<object>();
   private readonly bars = new Set<Element>();
+  private readonly figures = new Map<Element, WidgetModel>();
   private animated = false;
 
   /** Look at what draws a widget, where it is drawn by d3. */
@@ -35,6 +36,8 @@ export class Instant {
       const { d3el, parent, model } = (await view) as MarkView;
       const root = d3el?.node?.();
       if (root && model?.get("_view_name") === "Bars") this.bars.add(root);
+      const figure = root?.closest("svg");
+      if (figure && parent?.model) this.figures.set(figure, parent.model);
       if (parent?.model?.get("animation_duration")) this.animated = true;
       let prototype = d3el;
       while (prototype && !Object.hasOwn(prototype, "transition")) {
@@ -54,8 +57,15 @@ export class Instant {
     this.clear();
   }
 
-  /** Each time it draws, bqplot's Bars leaves an empty group behind. */
+  /** Each time it draws, bqplot's Bars leaves an empty group behind; and the figure makes its legend
+   * anew, which it moves after all else is laid out, though it be empty. */
   private clear(): void {
+    for (const [figure, model] of this.figures) {
+      if (!figure.isConnected) this.figures.delete(figure);
+      const marks = model.get("marks") as WidgetModel[];
+      if (marks.some((mark) => mark.get("display_legend"))) continue;
+      figure.querySelector(".g_legend:empty")?.remove();
+    }
     for (const root of this.bars) {
       if (!root.isConnected) this.bars.delete(root);
       for (const empty of root.querySelectorAll(":scope > g:empty")) empty.remove();

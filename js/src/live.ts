@@ -10,6 +10,7 @@ import { type Focus, History, type Origin } from "./history";
 import { Kernel } from "./kernel";
 import { type Manager, modelOf, type WidgetModel } from "./models";
 import { copied, type Network, readNetwork, writeNetwork } from "./network";
+import { renderNow } from "./rendering";
 import { Sliders } from "./sliders";
 import { followUndoKeys } from "./undo-keys";
 import { Veil } from "./veil";
@@ -157,8 +158,9 @@ export class LiveLab {
   changed(): void {
     // Views first: a canvas that writes text would have to wait for what the figures change.
     this.revision.value++;
-    this.drives.redraw();
     this.accounting.schedule();
+    renderNow();
+    this.drives.redraw();
     this.sliders.announce();
   }
 

@@ -133,6 +133,26 @@ describe("Instant", () => {
     root.remove();
   });
 
+  it.each([
+    [false, ""],
+    [true, '<g class="g_legend"></g>'],
+  ])("clears away the empty legend of a figure where marks show one: %s", async (shows, left) => {
+    const svg = document.body.appendChild(document.createElement("svg"));
+    const d3el = { node: () => svg.appendChild(document.createElement("i")) };
+    const marks = [{ get: () => false }, { get: () => shows }];
+    const figure = { get: (name: string) => (name === "marks" ? marks : 0) };
+    const views = {
+      one: Promise.resolve({ d3el, model: { get: () => "" }, parent: { model: figure } }),
+    };
+    const instant = new Instant();
+    await instant.learn({ views } as unknown as WidgetModel);
+    instant.draw(() => {
+      svg.innerHTML = '<g class="g_legend"></g>';
+    });
+    expect(svg.innerHTML).toBe(left);
+    svg.remove();
+  });
+
   it("leaves figures alone that are to be animated", async () => {
     const instant = new Instant();
     const mark = drawn(500);

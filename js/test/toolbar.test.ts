@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { notable } from "../src/views/toolbar-notable";
-import { network, numbers, Page, PROGRAM, settle, value } from "./page";
+import { moved, network, numbers, Page, PROGRAM, settle, value } from "./page";
 
 let page: Page;
 let el: HTMLElement;
@@ -132,6 +132,15 @@ test("sizes, loss and truncation change the program and keep what can be kept", 
   for (let i = 0; i < 7; i++) await press("undo");
   expect(page.live.network.program.rows).toBe(1);
   expect(page.live.network.program.hiddenSize).toBe(2);
+});
+
+test("what a move changes is drawn before the move returns, that the page is laid out once", () => {
+  const loss = () => Number(el.querySelector<HTMLElement>(".rw-loss")?.dataset["value"]);
+  const before = loss();
+  page.live.move("weight_hh_l0", 2, 0.75);
+  const after = loss();
+  expect(after).not.toBe(before);
+  expect(after).toBe(numbers("loss", moved("weight_hh_l0", 2, 0.75))[0]);
 });
 
 test("a gradient-descent step moves every parameter against its gradient, and nothing else", async () => {

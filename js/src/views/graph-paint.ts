@@ -77,10 +77,9 @@ export class Painter {
   ) {}
 
   paint(): void {
-    const { ctx, scene, palette } = this;
+    const { ctx, scene } = this;
     ctx.save(); // or the joins of one drawing's last numbers would round the corners of the next
     ctx.clearRect(0, 0, scene.width, scene.height);
-    ctx.font = `10px ${palette.family}`;
     ctx.textBaseline = "middle";
     this.bands();
     this.spines();

@@ -118,9 +118,11 @@ function Drawing({ state, scene }: { state: GraphState; scene: Scene }) {
     const canvas = ref.current as HTMLCanvasElement;
     canvas.width = Math.ceil(scene.width * ratio);
     canvas.height = Math.ceil(scene.height * ratio);
+    const ctx = canvas.getContext("2d");
+    // Once: each time that a font is set, the browser brings the page's style up to date.
+    if (ctx && palette) ctx.font = `10px ${palette.family}`;
     const [program, block] = [state.program.peek(), state.block.peek()];
     return effect(() => {
-      const ctx = canvas.getContext("2d");
       const drawn = state.program.value === program && state.block.value === block;
       if (!ctx || !palette || !drawn) return; // else another scene is to come
       const picture = state.picture.value;

@@ -156,6 +156,7 @@ class Line {
   }
 
   write(text: string): void {
+    if (text === this.text) return;
     this.text = text;
     this.node.data = text;
     const wide = Math.max(6, Math.ceil(2 * digitsWide(text)) / 2);
@@ -171,6 +172,7 @@ class Painter {
   private hidden = false;
   private low = Number.NaN;
   private high = Number.NaN;
+  private spoken = "";
 
   constructor(
     private readonly card: HTMLElement,
@@ -207,7 +209,9 @@ class Painter {
 
   private speak(): void {
     const under = this.under.text.replace("∂", "gradient");
-    this.slider.setAttribute("aria-valuetext", `${this.number.text}, ${under}`);
+    const spoken = `${this.number.text}, ${under}`;
+    if (spoken !== this.spoken) this.slider.setAttribute("aria-valuetext", spoken);
+    this.spoken = spoken;
   }
 }
 

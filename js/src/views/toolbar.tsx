@@ -1,6 +1,7 @@
 /** The toolbar: which network there is, what was done to it, and one step downhill. */
 
 import type { AnyModel } from "@anywidget/types";
+import { useComputed } from "@preact/signals";
 import { useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { type Catalogue, readCatalogue, sameProgram } from "../catalogue";
 import { totalLoss } from "../engine/forward";
@@ -15,14 +16,16 @@ import { Choice, Everyday, Others } from "./toolbar-choices";
 import { notable, RATE, rateOf } from "./toolbar-notable";
 
 export function Toolbar({ lab, view }: { lab: LiveLab; view: AnyModel }) {
-  lab.revision.value;
+  const program = useComputed(() => {
+    lab.revision.value;
+    return lab.network.program;
+  }).value;
   const catalogue = useMemo(() => readCatalogue(view.get("_catalogue")), [view]);
   useLayoutEffect(() => recognise(lab, catalogue), [lab, catalogue]);
   const [refused, setRefused] = useState("");
   const [rate, setRate] = useState(RATE);
   const [open, setOpen] = useState(false);
   const others = useUniqueId();
-  const { program } = lab.network;
   const change = (changes: Changes) => {
     try {
       lab.adopt(refit(lab.network, refold(program, changes), lab.initial));
@@ -58,7 +61,7 @@ export function Toolbar({ lab, view }: { lab: LiveLab; view: AnyModel }) {
         <Rate text={rate} set={setRate} />
       </div>
       <p class="rw-say" role="status">
-        {refused || saying(lab)}
+        {refused || <Saying lab={lab} />}
       </p>
       <KernelNotice lab={lab} />
     </section>
@@ -79,7 +82,8 @@ function recognise(lab: LiveLab, { presets }: Catalogue): void {
 const sameValues = (a: Network, b: Network) => sameNumbers(a, { ...b, program: a.program });
 
 /** What the preset shows, as long as it is that network: its sentence tells of its very numbers. */
-function saying(lab: LiveLab): string {
+function Saying({ lab }: { lab: LiveLab }) {
+  lab.revision.value;
   const { network, preset, say } = lab.origin.value;
   if (!preset) return "Choose a preset, or move any number below.";
   if (!sameProgram(network.program, lab.network.program)) {
