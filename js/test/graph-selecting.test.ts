@@ -2,10 +2,11 @@
 /** The panel of the unrolled graph: how steps are chosen in it, and why there may be nothing. */
 
 import { describe, expect, test } from "vitest";
-import { refold } from "../src/engine";
+import { programFromJson, programToJson, refold } from "../src/engine";
 import { refit } from "../src/refit";
 import { el, line, page, radio, rest, show } from "./graph-panel";
 import { network, PROGRAM } from "./page";
+import { VECTORS } from "./vectors";
 
 describe("selecting", () => {
   test("the rulers choose loss step and source step", async () => {
@@ -111,6 +112,79 @@ describe("why there is nothing", () => {
 
   test("an initial state of zero", async () => {
     expect(await why(2, 0, {}, { h0: [0, 0] })).toContain("multiplies h₀[0] = 0 at step k = 1");
+  });
+
+  const cellOf = (file: string, name: string): object => {
+    const saved = VECTORS[file].find((one) => one.name === name);
+    return { cell: (programToJson(programFromJson(saved?.program)) as { cell: object }).cell };
+  };
+  const IDLE = {
+    bias_ih_l0: [0, 0],
+    weight_ih_l0: [1, 0, 0, 1],
+    weight_hh_l0: [1, 0.5, 0.25, 1],
+    h0: [1, 1],
+  };
+
+  /** A network of two relu units whose pre-activations are, but for what comes back, its inputs. */
+  const relu = (t: number, k: number, x: number[], weight_hh_l0 = IDLE.weight_hh_l0) =>
+    why(t, k, cellOf("rnn", "relu, bias single"), { ...IDLE, weight_hh_l0, x });
+
+  test("a relu unit that is off", async () => {
+    expect(await relu(2, 1, [1, 1, -9, 1, 1, 1])).toContain(
+      "It is zero: the pre-activation a₂[0] is negative, so relu′ = 0 there.",
+    );
+  });
+
+  test("relu units that are off on every path", async () => {
+    expect(await relu(2, 0, [1, 1, -9, -9, 1, 1])).toContain(
+      "the pre-activations a₂[0] and a₂[1] are negative, so relu′ = 0 there",
+    );
+  });
+
+  test("a relu unit at zero", async () => {
+    expect(await relu(1, 1, [1, 1, -3.625, 1, 1, 1])).toContain(
+      "the pre-activation a₂[0] is 0, where relu′ is taken as 0",
+    );
+  });
+
+  test("a unit that is off is not blamed where another path is open", async () => {
+    const one = await relu(2, 0, [1, 1, -9, 1, 1, 1]);
+    expect(one).not.toContain("zero");
+    // Only through unit 0, which is off: the weights to it and from it close the others.
+    expect(await relu(2, 0, [1, 1, -9, 1, 1, 1], [1, 0, 0, 1])).toMatch(
+      /every path has a factor of zero, such as (relu′\(a₂\[0\]\)|weight_hh_l0\[1,0\])/,
+    );
+  });
+
+  test("a tanh that is 1 to the last digit", async () => {
+    expect(await why(2, 2, {}, { x: [1, 1, 1, 1, 900, 0], weight_ih_l0: [1, 0, 0, 1] })).toContain(
+      "It is zero: h₃[0] is 1 to the last digit, so 1 − h₃[0]² = 0.",
+    );
+  });
+
+  test("a gate that is exactly 0", async () => {
+    const saved = VECTORS["lstm"].find(({ name }) => name === "bias False");
+    const program = refold(programFromJson(saved?.program), {
+      ...{ hiddenSize: 1, inputSize: 1, seqLen: 2, lossSteps: "all", loss: "seed", readout: null },
+    });
+    const values = {
+      weight_ih_l0: [1, -900, 1, 1], // gates i, f, g, o
+      weight_hh_l0: [0.5, 0.5, 0.5, 0.5],
+      ...{ x: [1, 1], h0: [0.5], c0: [0.5], v: [1, 1] },
+    };
+    await show({}, { ...programToJson(program), values } as never);
+    page.live.select("weight_hh_l0[1,0]");
+    page.live.selectCell(1, 1);
+    await rest();
+    expect(line()).toContain("It is zero: f₂[0] is exactly 0, so f₂[0] (1 − f₂[0]) = 0.");
+  });
+
+  test("paths that cancel", async () => {
+    const cell = cellOf("rnn", "identity, bias False");
+    const weights = { weight_hh_l0: [1, 0, 1, 1], weight_ih_l0: [1, 0, 0, 1] };
+    expect(await why(2, 1, cell, { ...weights, v: [0, 0, 0, 0, 1, -1] })).toContain(
+      "its paths cancel",
+    );
   });
 
   test("that of a layer, in words", async () => {

@@ -1,15 +1,11 @@
 /** Why there is nothing to see: causality, truncation, or a factor of zero. */
 
 import { Flow } from "../engine/flow";
-import type { ForwardPass } from "../engine/forward";
-import { Labels, subscript } from "../engine/labels";
-import { layoutOf } from "../engine/layout";
 import type { Program } from "../engine/program";
 import type { Results } from "../engine/quantities";
-import { uses } from "../engine/walk";
-import { inWords } from "./graph-layers";
 import type { Picture } from "./graph-numbers";
 import type { Focus } from "./graph-state";
+import { zeroReason } from "./graph-zeros";
 
 /** What is worth saying about a picture, null if nothing is. */
 export function remark(results: Results, picture: Picture, focus: Focus): string | null {
@@ -68,12 +64,7 @@ function reason({ program, trace }: Results, { leaf, index, t, k }: Focus): stri
   }
   const seed = flow.adjoint({ block: blocks.length - 1, node: 0, step: t });
   if (seed?.every((v) => v === 0)) return `the seed of step t = ${t + 1} is zero`;
-  if (arrived.every((share) => share.every((x) => x === 0))) {
-    return "every path from the loss to this step has a factor of zero";
-  }
-  const read = zeroInput(flow, trace, leaf, index, k);
-  if (read) return `${leaf}[${index}] multiplies ${read} = 0 at step k = ${k + 1}`;
-  return `no adjoint of L${subscript(t + 1)} comes back to its row at step k = ${k + 1}`;
+  return zeroReason(trace, flow) ?? "its paths cancel, or are too small for a computer's numbers";
 }
 
 /** The nodes that a parameter enters. */
@@ -84,25 +75,4 @@ function usersOf({ blocks }: Program, leaf: string): { block: number; node: numb
       return own ? [{ block, node }] : [];
     }),
   );
-}
-
-/** What a matrix entry multiplies at a step, if that is zero. */
-function zeroInput(
-  flow: Flow,
-  { program, data }: ForwardPass,
-  leaf: string,
-  index: readonly number[],
-  step: number,
-): string | null {
-  for (const [block, one] of program.blocks.entries()) {
-    for (const node of uses(one, leaf, index)) {
-      const { op, args } = one.template.nodes[node];
-      if (op !== "matvec") continue;
-      const { offset, stride } = layoutOf(program).blocks[block].nodes[args[1]];
-      const adjoint = flow.adjoint({ block, node, step })?.[index[0] - one.starts[node]];
-      if (!adjoint || data[offset + step * stride + index[1]] !== 0) continue;
-      return inWords(program, new Labels(program).node({ block, node: args[1], step }, index[1]));
-    }
-  }
-  return null;
 }
