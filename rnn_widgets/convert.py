@@ -47,7 +47,8 @@ def from_torch(
     Returns
     -------
     Network
-        ``net.gradients()[module.weight_hh_l0]`` answers by the parameter object itself.
+        ``net.gradients()[module.weight_hh_l0]`` answers by the parameter object itself, and so it
+        does by what was given as x, h0, c0 or target.
 
     Raises
     ------
@@ -68,6 +69,7 @@ def from_torch(
     cell, sizes, given, sources = read(module)
     sequence = _sequence(x)
     given |= {"x": sequence}
+    sources |= {"x": x}
     return _with_states(
         cell, sequence, sizes, given, sources, h0, c0, v, target, loss=loss, loss_steps=loss_steps
     )
@@ -115,7 +117,8 @@ def from_keras(
     -------
     Network
         ``net.gradients()["recurrent_kernel"]`` answers to Keras's names in Keras's layout, as
-        ``net.gradients()[layer.cell.recurrent_kernel]`` does to the variable itself.
+        ``net.gradients()[layer.cell.recurrent_kernel]`` does to the variable itself, and to what
+        was given as x, h0, c0 or target.
 
     Raises
     ------
@@ -143,7 +146,6 @@ def from_keras(
             "x carries a mask of Keras, and a network here has none: pass the steps that are not "
             "masked"
         )
-    h0, c0 = (getattr(state, "value", state) for state in (h0, c0))  # of a variable of Keras
     needed = {"h0": h0, "c0": c0} if "c" in cell.states else {"h0": h0}
     if getattr(layer, "stateful", False) and None in needed.values():
         raise ValueError(
@@ -152,6 +154,9 @@ def from_keras(
         )
     sequence = _sequence(x)
     given |= {"x": sequence}
+    sources = {**described.variables, "x": x}
+    # What was given, before it is laid out as the leaf is.
+    sources |= {name: one for name, one in (("v", v), ("target", target)) if one is not None}
     if loss_steps is None:
         loss_steps = "all"
         if not described.return_sequences:
@@ -162,7 +167,7 @@ def from_keras(
         sequence,
         sizes,
         given,
-        dict(described.variables),
+        sources,
         h0,
         c0,
         v,
@@ -245,7 +250,8 @@ def from_flux(
     Returns
     -------
     Network
-        ``net.gradients()[Wh]`` answers by the array object itself.
+        ``net.gradients()[Wh]`` answers by the array object itself, and so it does by what was
+        given as x, h0, c0 or target.
 
     Raises
     ------
@@ -291,6 +297,7 @@ def from_flux(
             f"x must have as many inputs as Wi has columns, {sizes['input_size']}, not "
             f"{sequence.shape[1]}"
         )
+    sources["x"] = x
     return _with_states(
         made[rows](),
         sequence,
@@ -335,7 +342,8 @@ def _with_states(
     for name, state in (("h0", h0), ("c0", c0)):
         if state is None:
             continue
-        array = values.array(name, state)
+        sources[name] = state
+        array = values.array(name, getattr(state, "value", state))  # of a variable of Keras
         if array.shape == (1, hidden) and rows == 1:
             array = array[0]  # as torch takes it
         given[name] = array
@@ -344,11 +352,14 @@ def _with_states(
         raise ValueError(f"the loss {loss!r} has no target; choose 'sse', 'mse' or 'cross_entropy'")
     if target is not None:
         given["target"] = target
+        sources.setdefault("target", target)
     elif loss in ("sse", "mse", "cross_entropy"):
         raise ValueError(f"the loss {loss!r} needs target=")
     outputs = hidden * (2 if sizes.get("bidirectional") else 1)
     if loss == "seed":
         given["v"] = np.ones((len(sequence), outputs)) if v is None else v
+        if v is not None:
+            sources.setdefault("v", v)
     elif v is not None:
         raise ValueError(f"v is the seed of loss 'seed'; the loss {loss!r} derives its own")
     return make(

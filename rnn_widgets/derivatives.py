@@ -25,7 +25,7 @@ class Derivatives:
     program : Program
         The equations and sizes.
     sources : dict
-        The objects that parameters were copied from, for ``gradients()[parameter]``.
+        The objects that leaves were copied from, for ``gradients()[object]``.
     """
 
     program: Program
@@ -67,7 +67,7 @@ class Derivatives:
         -------
         Gradients
             A mapping from name to array; also answers to Keras's and Flux's names, and to the
-            parameter objects that the network was made from.
+            objects that the network was made from: parameters, x, h0, c0 and a target.
 
         Examples
         --------

@@ -33,7 +33,7 @@ class Network(Derivatives):
     values : dict
         An array-like for each of ``program.leaves``; checked and copied.
     sources : dict, optional
-        The objects that parameters were copied from, for ``gradients()[parameter]``.
+        The objects that leaves were copied from, for ``gradients()[object]``.
 
     Raises
     ------
@@ -105,7 +105,7 @@ class Network(Derivatives):
         ----------
         **changes
             Leaf name to array-like. A name with a dot, such as ``readout.weight``, is passed as
-            ``**{"readout.weight": W}``.
+            ``**{"readout.weight": W}``. ``gradients()[W]`` then answers by that object.
 
         Returns
         -------
@@ -125,6 +125,11 @@ class Network(Derivatives):
         >>> net.replace(h0=[1, 0, -1]).values["h0"]
         array([ 1.,  0., -1.])
         """
+        made = self._moved(changes)
+        return Network._of(made.program, made._leaves, {**made.sources, **changes})
+
+    def _moved(self, changes: Mapping[str, Any]) -> Network:
+        """`replace`, for numbers that are nobody's object: a slider's, or a browser's."""
         moved = {name: leaf(self.program, name, value) for name, value in changes.items()}
         kept = {
             name: source

@@ -37,7 +37,8 @@ class Gradients(Mapping[object, Array]):
 
     A mapping from leaf name to ∂L/∂leaf. ``g["weight_hh_l0"]`` is PyTorch's name;
     ``g["recurrent_kernel"]`` and ``g["Wh"]`` answer as Keras and Flux store that parameter; and
-    ``g[parameter]`` finds the gradient of the very object that a network was made from.
+    ``g[parameter]`` finds the gradient of the very object that a network was made from, be it a
+    parameter, ``x``, ``h0``, ``c0`` or a target, in the shape of that object.
 
     Examples
     --------
@@ -61,7 +62,7 @@ class Gradients(Mapping[object, Array]):
 
     def __getitem__(self, key: object) -> Array:
         if not isinstance(key, str):
-            key = self.name_of(key)
+            return self._of_object(key)
         if key in self._arrays:
             return frozen(self._arrays[key])
         for alias in self._aliases:
@@ -69,26 +70,50 @@ class Gradients(Mapping[object, Array]):
                 return frozen(alias.layout(self._arrays))
         raise unknown("gradient", key, [*self._arrays, *(a.name for a in self._aliases)])
 
-    def name_of(self, parameter: object) -> str:
+    def _of_object(self, source: object) -> Array:
+        """The gradient by an object, in its shape: a state of torch's may be (1, H)."""
+        name = self.name_of(source)
+        array, shape = self[name], shape_of(source)
+        if shape is None or shape == array.shape:
+            return array
+        if int(np.prod(shape)) != array.size:
+            raise UnknownNameError(
+                f"{_described(source)} stands for {name} of shape {array.shape}: ask for its "
+                f"gradient by that name, {name!r}"
+            )
+        return frozen(array.reshape(shape))
+
+    def name_of(self, source: object) -> str:
         """The name under which an object's gradient is found, by identity.
 
-        That of the leaf for a parameter of torch or an array of Flux, Keras's own name, and with
-        it Keras's layout, for a variable of Keras.
+        That of the leaf for a parameter of torch, an array of Flux or what was given as x, h0, c0
+        or target; Keras's own name, and with it Keras's layout, for a variable of Keras.
 
         Raises
         ------
         KeyError
-            If the network was not made from that object.
+            If the network was not made from that object, if it was made from it more than once, or
+            if it has no gradient, as seeds and classes have none.
         """
-        for name, source in self._sources.items():
-            if source is parameter:
-                return name
-        shape = getattr(parameter, "shape", None)
-        known = ", ".join(self._sources) or "none: it was not made from parameter objects"
+        given = [name for name, one in self._sources.items() if one is source]
+        names = [name for name in given if name in self]
+        if len(names) == 1:
+            return names[0]
+        this = _described(source)
+        if names:
+            raise UnknownNameError(
+                f"{this} was given as {' and as '.join(names)}: ask for the gradient that you "
+                f"mean by its name, such as {names[0]!r}"
+            )
+        if given:
+            raise UnknownNameError(
+                f"{this} was given as {given[0]}, which has no gradient; ask for one of "
+                f"{', '.join(self._arrays)}"
+            )
+        known = ", ".join(self._sources) or "none: it was not made from objects"
         raise UnknownNameError(
-            f"this {type(parameter).__name__}"
-            + (f" of shape {tuple(shape)}" if shape is not None else "")
-            + f" is not an object that the network was made from; those are {known}"
+            f"{this} is not an object that the network was made from; those are {known}. By name "
+            f"there are {', '.join(self._arrays)}"
         )
 
     def to_leaf(self, name: str, array: Array) -> tuple[str, Array]:
@@ -157,3 +182,16 @@ class Gradients(Mapping[object, Array]):
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) for r in rows]
         return "\n".join(line.rstrip() for line in lines)
+
+
+def shape_of(source: object) -> tuple[int, ...] | None:
+    """The shape of an array, a tensor or a list of numbers; None where it has none to tell."""
+    try:
+        return tuple(map(int, getattr(source, "shape", None) or np.asarray(source).shape))
+    except (TypeError, ValueError, RuntimeError):  # a ragged list, or one of torch's tensors
+        return None
+
+
+def _described(source: object) -> str:
+    shape = shape_of(source)
+    return f"this {type(source).__name__}" + (f" of shape {shape}" if shape else "")

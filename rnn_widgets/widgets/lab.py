@@ -134,7 +134,7 @@ class Lab(Panels):
         0.25
         """
         with self._open():
-            self.net = self.net.replace(**changes)
+            self.net = self.net._moved(changes)
 
     # Sliders
 

@@ -148,7 +148,7 @@ class Sliders:
             moved = np.array(values)
             moved[binding.index] = binding.slider.value
             try:
-                net = self._lab.net.replace(**{binding.leaf: moved})
+                net = self._lab.net._moved({binding.leaf: moved})
             except ValueError:
                 with self._follow():
                     binding.show(exact, send=True)

@@ -34,8 +34,8 @@ def network_from_json(data: Any, lab: Any) -> Network:
     if net.program.to_json() != earlier.program.to_json():
         return net
     was = earlier.values
-    return earlier.replace(
-        **{name: new for name, new in net.values.items() if not np.array_equal(new, was[name])}
+    return earlier._moved(
+        {name: new for name, new in net.values.items() if not np.array_equal(new, was[name])}
     )
 
 

@@ -82,10 +82,47 @@ def test_the_table_is_the_same_every_time() -> None:
     assert repr(net.gradients()) == repr(net.replace().gradients())
 
 
+def test_what_a_user_passed_finds_its_gradient() -> None:
+    Wi, Wh, x, h0, c0 = (np.full(shape, 0.5) for shape in ((8, 1), (8, 2), (3, 1), (1, 2), 2))
+    target: list[list[float]] = [[1, 0]] * 3
+    net = rw.from_flux(Wi=Wi, Wh=Wh, x=x, h0=h0, c0=c0, target=target, loss="sse")
+    gradients = net.gradients()
+    for source, name in ((Wi, "Wi"), (x, "x"), (h0, "h0"), (c0, "c0"), (target, "target")):
+        assert (gradients[source].ravel() == gradients[name].ravel()).all()
+        assert gradients[source].shape == np.shape(source)
+    assert gradients.name_of(h0) == "h0"
+    assert x.copy() not in gradients
+    with pytest.raises(KeyError, match=r"those are weight_ih_l0.*\. By name there are .*target"):
+        gradients[x.copy()]
+
+
+def test_what_replaces_numbers_finds_its_gradient() -> None:
+    x, W = np.ones((4, 2)), [[0.5] * 3] * 3
+    net = rw.rnn(2, 3, 4).replace(x=x, weight_hh_l0=W)
+    gradients = net.gradients()
+    assert (gradients[x] == gradients["x"]).all()
+    assert gradients.name_of(W) == "weight_hh_l0"
+    later = net.replace(x=2 * x).gradients()
+    assert x not in later
+    assert W in later
+
+
+def test_objects_whose_gradient_cannot_be_told() -> None:
+    both, v, classes = np.ones((2, 1)), np.ones((2, 1)), np.zeros(2)
+    net = rw.rnn(1, 1, 2, loss="sse").replace(x=both, target=both)
+    with pytest.raises(KeyError, match=r"given as x and as target: .* by its name, such as 'x'"):
+        net.gradients()[both]
+    with pytest.raises(KeyError, match=r"shape \(2, 1\) was given as v, which has no gradient"):
+        rw.rnn(1, 1, 2).replace(v=v).gradients()[v]
+    net = rw.rnn(1, 2, 2, loss="cross_entropy").replace(target=classes)
+    with pytest.raises(KeyError, match="given as target, which has no gradient"):
+        net.gradients()[classes]
+
+
 def test_gradients_of_nothing_but_arrays() -> None:
     g = Gradients({"a": np.array([3.0, 4.0])})
     assert repr(g).splitlines()[1].split() == ["a", "(2,)", "5"]
-    with pytest.raises(KeyError, match="none: it was not made from parameter objects"):
+    with pytest.raises(KeyError, match="none: it was not made from objects"):
         g.name_of(3)
     with pytest.raises(KeyError, match="no parameter 'weight_hh_lO'; did you mean 'weight_hh_l0'"):
         rw.rnn(1, 1, 1).contributions()["weight_hh_lO"]

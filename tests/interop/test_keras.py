@@ -69,6 +69,17 @@ def test_the_only_output_has_losses_of_its_own() -> None:
     assert rw.from_keras(layer, x, loss_steps=[0, 2]).program.loss_steps == (0, 2)
 
 
+def test_what_was_given_beside_the_layer_finds_its_gradient() -> None:
+    rng = np.random.default_rng(1)
+    layer, x = built("GRU", I, H, rng), rng.standard_normal((T, I))
+    h0, target = keras.Variable(rng.standard_normal((1, H))), rng.standard_normal(H)
+    gradients = rw.from_keras(layer, x, h0, loss="mse", target=target).gradients()
+    assert_array_equal(gradients[x], gradients["x"])
+    assert_array_equal(gradients[h0], gradients["h0"][None])
+    with pytest.raises(KeyError, match=r"target of shape \(.*\): ask .* by that name, 'target'"):
+        gradients[target]  # what it is compared with is one row of the leaf
+
+
 def test_without_seeds_they_are_ones() -> None:
     rng = np.random.default_rng(2)
     for make in (built, both):

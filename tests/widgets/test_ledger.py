@@ -123,10 +123,11 @@ class TestOfALab:
         assert list(found) == [
             *("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "x", "h0")
         ]
-        assert [row["object"] for row in found.values()] == [1, 2, 3, 4, 0, 0]
+        assert [row["object"] for row in found.values()] == [1, 2, 3, 4, 5, 0]
         assert found["weight_ih_l0"]["what"] == "Parameter (3, 2)"
         assert found["weight_ih_l0"]["state"] == "current"
-        assert found["x"]["state"] == "the lab's own numbers"
+        assert (found["x"]["what"], found["x"]["state"]) == ("ndarray (4, 2)", "current")
+        assert found["h0"]["state"] == "the lab's own numbers"
         lab.set(weight_hh_l0=np.eye(3))
         assert sources(ledger)["weight_hh_l0"]["state"].startswith("moved in the lab since")
         with torch.no_grad():
@@ -152,7 +153,7 @@ class TestOfALab:
         ledger = rw.Ledger(rw.from_torch(nn.RNN(2, 3), x=np.ones((4, 2))))
         ledger.lab.net = rw.from_torch(nn.LSTM(2, 3), x=np.ones((4, 2)))
         found = sources(ledger)
-        assert [row["object"] for row in found.values()] == [5, 6, 7, 8, 0, 0, 0]
+        assert [row["object"] for row in found.values()] == [6, 7, 8, 9, 10, 0, 0]
         assert {found[leaf]["state"] for leaf in ("weight_ih_l0", "bias_hh_l0")} == {"current"}
 
     def test_an_array_of_flux_and_one_array_under_two_names(self, browser):
@@ -174,6 +175,17 @@ class TestOfALab:
         assert {found[leaf]["state"] for leaf in ledger.lab.net.program.parameters} == {"current"}
         layer.weights[0].assign(layer.weights[0] + 1)
         assert ledger.look()[0].state.startswith("the object was changed in place since")
+
+    def test_a_target_of_the_only_output_and_a_state_laid_out_otherwise(self, browser):
+        layer = keras.layers.SimpleRNN(2)
+        layer.build((1, 3, 2))
+        target, h0 = np.ones(2), np.ones((1, 2))
+        net = rw.from_keras(layer, x=np.ones((3, 2)), h0=h0, loss="mse", target=target)
+        found = sources(rw.Ledger(net))
+        assert {found[leaf]["state"] for leaf in ("x", "h0", "target")} == {"current"}
+        target[1] = 2
+        state = sources(rw.Ledger(net))["target"]["state"]
+        assert state == "the object was changed in place since; the lab was not"
 
     def test_networks_and_explorers(self, browser):
         net = rw.rnn(2, 3, 4)
