@@ -195,7 +195,7 @@ class Derivatives:
         (('weight_hh_l0[0,0]', 2.0), ('weight_hh_l0[0,0]', 2.0), ('x₁[0]', 3.0))
         """
         steps = self.program.seq_len
-        name, entry = parse_parameter_entry(wrt, self.program)
+        name, entry = parse_parameter_entry(names.native(self.program, wrt), self.program)
         t = whole("loss_step", loss_step, steps)
         k = whole("source_step", source_step, steps)
         top = size("top", top)

@@ -2,7 +2,8 @@
 
 One table, ``core/quantities.json``, names them for Python and for the browser alike. With several
 layers or directions, quantities of a recurrent layer carry its suffix as parameters do:
-``hidden_l1_reverse``.
+``hidden_l1_reverse``. What Keras and Flux call a leaf is understood here alone: `native` says it as
+PyTorch does before a browser reads it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from .core.names import (
     whole_numbers,
 )
 from .core.norms import norms
+from .interop import names
 
 if TYPE_CHECKING:
     from .core.ops import Array
@@ -38,6 +40,24 @@ def table() -> dict[str, dict[str, str | bool]]:
     """Every quantity: its name to its argument kind, whether it is layered, and its meaning."""
     rows = json.loads((files(__package__) / "core" / "quantities.json").read_text("utf-8"))
     return {row["name"]: row for row in rows}
+
+
+def native(text: str, net: Network) -> str:
+    """A quantity with PyTorch's name of its leaf: "gradient[Wh]" is "gradient[weight_hh_l0]".
+
+    Raises
+    ------
+    IndexError, ValueError
+        For an entry that the other framework's array does not have, or one that is no leaf as a
+        whole, being laid out otherwise or joined of several.
+    """
+    match = _FORM.fullmatch(text)
+    row = table().get(match[1]) if match else None
+    if match is None or row is None or not match[3] or row["argument"] in ("steps", "node"):
+        return text
+    ordered = row["argument"] != "parameter"  # quantities of a whole parameter are its norms
+    leaf: str = names.native(net.program, match[3], ordered=ordered)
+    return text[: match.start(3)] + leaf + text[match.end(3) :]
 
 
 @dataclass(frozen=True)
@@ -78,11 +98,12 @@ def parse(text: str, net: Network) -> Quantity:
     ValueError
         If the text is not of the form ``name`` or ``name[argument]``.
     """
-    match = _FORM.fullmatch(str(text))
+    text = native(str(text), net)
+    match = _FORM.fullmatch(text)
     if match is None:
         raise ValueError(f"a quantity is written like 'gradient[weight_hh_l0]', not {text!r}")
     name, suffix, argument = match.groups()
-    leaf = str(text).partition("[")[0]
+    leaf = text.partition("[")[0]
     if name not in table() and leaf in net.values:
         raise UnknownNameError(
             f"{text} is no quantity but a leaf, or an entry of one; quantities of it are such as "

@@ -107,9 +107,17 @@ def parse_entry(text: object, leaves: Mapping[str, tuple[int, ...]]) -> tuple[st
     name, brackets = match.groups()
     if name not in leaves:
         raise unknown("leaf", name, leaves)
-    if brackets is None:
-        return name, ()
-    shape = leaves[name]
+    return name, () if brackets is None else entry_index(name, leaves[name], brackets)
+
+
+def entry_index(name: str, shape: tuple[int, ...], brackets: str) -> tuple[int, ...]:
+    """The index that stands between brackets after a name.
+
+    Raises
+    ------
+    IndexError, ValueError
+        As for `parse_entry`.
+    """
     index = whole_numbers(brackets)
     if index is None:
         raise ValueError(f"an index is made of whole numbers, not [{brackets}]")
@@ -118,7 +126,7 @@ def parse_entry(text: object, leaves: Mapping[str, tuple[int, ...]]) -> tuple[st
         raise IndexError(
             f"{name} has shape {shape}: its index runs over {ranges}, not [{brackets}]"
         )
-    return name, index
+    return index
 
 
 def whole_numbers(text: str) -> tuple[int, ...] | None:

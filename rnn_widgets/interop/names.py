@@ -8,9 +8,14 @@ the matrix apart: that one has no names of Flux here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from typing import Any
+
+import numpy as np
 
 from rnn_widgets.core.gradients import Alias
+from rnn_widgets.core.names import entry_index
 from rnn_widgets.core.program import Program
 
 from .builtin import Builtin, builtin
@@ -87,6 +92,63 @@ def leaves_of(program: Program, name: str) -> tuple[str, ...]:
     if name in program.leaves:
         return (name,)
     return next((a.leaves for a in aliases(program) if a.name == name), (name,))
+
+
+def native(program: Program, text: Any, *, ordered: bool = True) -> Any:
+    """A leaf or an entry under PyTorch's name and in its layout; anything else as it is.
+
+    The entry "kernel[0,2]" of Keras is "weight_ih_l0[2,0]".
+
+    Parameters
+    ----------
+    program : Program
+    text : str
+        An entry or a leaf, by any name.
+    ordered : bool
+        Whether a whole leaf is read entry by entry, so that its layout matters.
+
+    Raises
+    ------
+    IndexError, ValueError
+        For an entry that the other framework's array does not have, or a whole array that is no
+        leaf as it is: laid out otherwise, or joined of several.
+    """
+    if not isinstance(text, str) or text.partition("[")[0].strip() in program.leaves:
+        return text
+    for alias in aliases(program):
+        match = re.fullmatch(rf"\s*{re.escape(alias.name)}\s*(?:\[([^\[\]]*)\])?\s*", text)
+        if match:
+            return _native(program, alias, match[1], ordered)
+    return text
+
+
+def _native(program: Program, alias: Alias, brackets: str | None, ordered: bool) -> str:
+    shapes = {leaf: program.leaves[leaf] for leaf in alias.leaves}
+    sizes = [int(np.prod(shape)) for shape in shapes.values()]
+    ends = np.cumsum(sizes)
+    places = {
+        leaf: np.arange(end - size, end, dtype=float).reshape(shape)
+        for (leaf, shape), size, end in zip(shapes.items(), sizes, ends, strict=True)
+    }
+    laid_out = alias.layout(places)
+    if brackets is not None:
+        place = int(laid_out[entry_index(alias.name, laid_out.shape, brackets)])
+        which = int(np.searchsorted(ends, place, side="right"))
+        leaf = alias.leaves[which]
+        index = np.unravel_index(place - int(ends[which]) + sizes[which], shapes[leaf])
+        return f"{leaf}[{','.join(map(str, index))}]"
+    example = f"{alias.name}[{','.join('0' for _ in laid_out.shape)}]"
+    if len(shapes) > 1:
+        raise ValueError(
+            f"{alias.name} joins {' and '.join(shapes)}: name one of these, or an entry such as "
+            f"{example}"
+        )
+    if ordered and not np.array_equal(laid_out, places[alias.leaf]):
+        raise ValueError(
+            f"{alias.name} is {alias.leaf} in another layout, that of {alias.framework}: name an "
+            f"entry such as {example}, or {alias.leaf} for the whole of it in PyTorch's layout"
+        )
+    return alias.leaf
 
 
 def _cell_aliases(program: Program, cell: Builtin) -> list[Alias]:

@@ -16,7 +16,7 @@ from rnn_widgets.core.names import unknown
 from rnn_widgets.core.ops import Array
 from rnn_widgets.core.values import choice
 from rnn_widgets.network import Network
-from rnn_widgets.quantities import evaluate, parse
+from rnn_widgets.quantities import evaluate, native, parse
 
 from .transforms import TRANSFORMS, color, transformed
 
@@ -137,7 +137,7 @@ class Drives:
         """Show a quantity in a trait, in place of what it showed; refusals are those of `valid`."""
         drive = Drive(widget, trait, quantity, "", transform, text, name)
         shown = valid(drive.focused(selection), net)
-        drive = replace(drive, kind=shown.kind)
+        drive = replace(drive, kind=shown.kind, quantity=native(quantity, net))
         setattr(widget, trait, shown.value(net))
         others = [d for d in self._drives if (d.widget, d.trait) != (widget, trait)]
         self._drives = [*others, drive]

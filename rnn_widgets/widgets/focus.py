@@ -8,6 +8,7 @@ import anywidget
 import traitlets
 
 from rnn_widgets.core.names import parse_entry
+from rnn_widgets.interop.names import native
 from rnn_widgets.network import Network
 
 from .state import first_entry
@@ -49,7 +50,8 @@ class Focus(Strict, anywidget.AnyWidget):
     @traitlets.validate("selection")
     def _valid_selection(self, proposal: Any) -> str:
         try:
-            leaf, index = parse_entry(proposal["value"], self._network.program.parameters)
+            program = self._network.program
+            leaf, index = parse_entry(native(program, proposal["value"]), program.parameters)
         except (KeyError, IndexError, ValueError) as error:
             raise SelectionError(str(error)) from error
         if not index:

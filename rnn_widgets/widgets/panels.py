@@ -6,6 +6,8 @@ from typing import Any
 
 import ipywidgets
 
+from rnn_widgets.interop.names import native
+
 from .focus import Focus
 from .state import recurrent
 from .sync import check_options
@@ -169,10 +171,11 @@ class Panels(Focus):
         >>> lab.matrix("weight_hh_l0", tools=True).leaves
         ['weight_hh_l0']
         """
-        leaves = self._network.values
-        for name in names:
-            leaves[name]  # refuses what does not exist
-        shown = {"leaves": list(names) or None, "tools": tools}
+        net = self._network
+        leaves = [native(net.program, name, ordered=False) for name in names]
+        for leaf in leaves:
+            net.values[leaf]  # refuses what does not exist
+        shown = {"leaves": leaves or None, "tools": tools}
         return self._view(Parameters, "parameters", **shown, **options)
 
     def _view(self, view: type[View], kind: str, **options: Any) -> View:

@@ -10,7 +10,7 @@ import traitlets
 
 from rnn_widgets.core.labels import subscript
 from rnn_widgets.core.names import unknown, whole_numbers
-from rnn_widgets.quantities import Quantity, evaluate, parse, table
+from rnn_widgets.quantities import Quantity, evaluate, native, parse, table
 from rnn_widgets.stills import Picture
 from rnn_widgets.stills.composed import stacked
 from rnn_widgets.stills.picture import sentence
@@ -168,7 +168,7 @@ def _question(
     """A question as the browser gets it, once it has been found to make sense."""
     if not isinstance(what, str):
         raise TypeError(f"what is a quantity such as 'gradient[weight_hh_l0][0,1]', not {what!r}")
-    name, index = _split(what.strip())
+    name, index = _native(*_split(what.strip()), net)
     quantity = parse(name, net)
     if quantity.name in _GIVEN:
         raise ValueError(
@@ -225,6 +225,16 @@ def _split(text: str) -> tuple[str, tuple[int, ...]]:
     if index is None:
         raise ValueError(f"after {name} comes an index such as [0,1], not {rest}")
     return name, index
+
+
+def _native(name: str, index: tuple[int, ...], net: Network) -> tuple[str, tuple[int, ...]]:
+    """The same with PyTorch's name of a leaf: the entry of Keras's transpose is another one's."""
+    try:
+        return native(name, net), index
+    except ValueError:
+        if not index or not name.endswith("]"):
+            raise
+        return native(f"{name[:-1]}[{','.join(map(str, index))}]]", net), ()
 
 
 def _bare(name: str) -> str:

@@ -12,6 +12,7 @@ from ipywidgets import Layout
 from rnn_widgets.core.names import parse_parameter
 from rnn_widgets.core.norms import norms
 from rnn_widgets.core.ops import Array
+from rnn_widgets.interop.names import native
 from rnn_widgets.stills import Picture, Still
 from rnn_widgets.stills.composed import beside, stacked
 from rnn_widgets.stills.picture import sentence
@@ -74,7 +75,8 @@ class ReplayMap(Still, ipywidgets.VBox):
     def _parsed(self) -> tuple[str, tuple[int, ...]]:
         lab = self._pitfall.lab
         wrt = lab.selection if self._wrt == "selection" else self._wrt
-        return parse_parameter(wrt, self._pitfall.net.program)
+        program = self._pitfall.net.program
+        return parse_parameter(native(program, wrt, ordered=False), program)
 
     def _changed(self, _: Any) -> None:
         self._draw()
@@ -115,7 +117,7 @@ class ReplayMap(Still, ipywidgets.VBox):
     def _exists(self) -> bool:
         try:
             self._parsed()
-        except (KeyError, IndexError):
+        except (KeyError, IndexError, ValueError):  # a name of Keras's may join leaves by now
             return False
         return True
 

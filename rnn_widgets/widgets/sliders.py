@@ -13,6 +13,7 @@ import numpy as np
 
 from rnn_widgets.core.names import first_entry, parse_entry
 from rnn_widgets.core.values import array
+from rnn_widgets.interop.names import native
 from rnn_widgets.network import Network
 from rnn_widgets.stills import Picture, Still
 from rnn_widgets.stills.colours import CARD, LINE, QUIET
@@ -99,7 +100,7 @@ class Sliders:
     ) -> ipywidgets.FloatSlider:
         """A slider that moves an entry; refusals are those of `Lab.slider`."""
         net = self._lab.net
-        leaf, index = parse_entry(entry, net.program.leaves)
+        leaf, index = parse_entry(native(net.program, entry), net.program.leaves)
         if not index:
             example = first_entry(leaf, net.program.leaves[leaf])
             raise ValueError(f"a slider moves one entry: name one, such as {example}")

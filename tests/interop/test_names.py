@@ -10,6 +10,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 import rnn_widgets as rw
+from rnn_widgets.core.names import parse_entry
+from rnn_widgets.interop.names import aliases, native
 from rnn_widgets.network import Network
 
 from .networks import stirred
@@ -110,6 +112,43 @@ def test_names_in_stacks_and_directions() -> None:
     assert_array_equal(both["backward_layer.kernel"], both["weight_ih_l0_reverse"].T)
     assert_array_equal(both["forward_layer.bias"], both["bias_ih_l0"])
     assert "Wh" not in both
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("rnn", {"bias": "single"}),
+        ("gru", {}),
+        ("lstm", {"bias": "single"}),
+        ("gru", {"layers": 2}),
+    ],
+)
+def test_entries_by_other_names_are_the_entries_of_leaves(kind: str, options: Any) -> None:
+    layers = {"num_layers": 2, "readout": 2} if options.pop("layers", None) else {}
+    net = getattr(rw, kind)(I, H, T, **options, **layers)
+    gradients = net.gradients()
+    for alias in aliases(net.program):
+        laid_out = gradients[alias.name]
+        for index in np.ndindex(laid_out.shape):
+            entry = native(net.program, f"{alias.name}[{','.join(map(str, index))}]")
+            leaf, at = parse_entry(entry, net.program.leaves)
+            assert gradients[leaf][at] == laid_out[index], (alias.name, entry)
+    for leaf in net.program.leaves:
+        assert native(net.program, leaf) == leaf
+
+
+def test_whole_arrays_by_other_names() -> None:
+    gru = rw.gru(I, H, T).program
+    assert native(gru, "Wh") == "weight_hh_l0"
+    assert native(gru, "kernel", ordered=False) == "weight_ih_l0"
+    with pytest.raises(ValueError, match=r"kernel is weight_ih_l0 in .*kernel\[0,0\]"):
+        native(gru, "kernel")
+    with pytest.raises(ValueError, match=r"bias joins bias_ih_l0 and bias_hh_l0.*bias\[0,0\]"):
+        native(gru, "bias", ordered=False)
+    with pytest.raises(IndexError, match=r"kernel has shape \(2, 9\): its index runs over 0 to 1"):
+        native(gru, "kernel[2,0]")
+    assert native(gru, "nonsense[0]") == "nonsense[0]"
+    assert native(rw.gru(I, H, T, reset_after=False).program, "Wh[0,0]") == "Wh[0,0]"
 
 
 def test_a_users_cell_has_no_other_names() -> None:

@@ -168,7 +168,7 @@ def test_seed_slider_is_the_slider_of_that_seed(browser):
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda lab: lab.slider("weight_hh[0,1]"), KeyError, "did you mean 'weight_hh_l0'"),
+        (lambda lab: lab.slider("weight_hh_0[0,1]"), KeyError, "did you mean 'weight_hh_l0'"),
         (lambda lab: lab.slider("weight_hh_l0"), ValueError, "one entry"),
         (lambda lab: lab.slider("weight_hh_l0[3,0]"), IndexError, "0 to 2"),
         (lambda lab: lab.slider(ENTRY, min=1, max=1), ValueError, "min < max"),

@@ -57,6 +57,23 @@ def test_an_index_after_a_quantity_picks_one_number(lab: Lab, what: str, truth: 
     assert number(question) == pytest.approx(truth, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("what", "truth", "quantity"),
+    [
+        ("gradient[Wh][0,1]", ("weight_hh_l0", 0, 1), "gradient[weight_hh_l0]"),
+        ("gradient[kernel][1,2]", ("weight_ih_l0", 2, 1), "gradient[weight_ih_l0]"),
+        ("gradient[kernel[1,2]]", ("weight_ih_l0", 2, 1), "gradient[weight_ih_l0]"),
+    ],
+)
+def test_other_frameworks_names_are_understood(
+    lab: Lab, what: str, truth: tuple[str, int, int], quantity: str
+) -> None:
+    question = asked(rw.predict(lab, what))
+    leaf, *at = truth
+    assert number(question) == NET.gradients()[leaf][tuple(at)]
+    assert (question["quantity"], question["what"]) == (quantity, what)
+
+
 def test_the_layer_of_a_quantity_is_kept() -> None:
     net = rw.lstm(2, 3, 4, num_layers=2, bidirectional=True)
     question = asked(rw.predict(Lab(net), "hidden_l1_reverse[2,1]"))
@@ -84,7 +101,7 @@ def test_of_numbers_over_steps_the_step_is_asked(lab: Lab, what: str, axis: str)
     ("arguments", "error", "message"),
     [
         (["gradiant[weight_hh_l0][0,1]"], KeyError, "did you mean 'gradient'"),
-        (["gradient[weight_hh][0,1]"], KeyError, "did you mean 'weight_hh_l0'"),
+        (["gradient[weight_hh_0][0,1]"], KeyError, "did you mean 'weight_hh_l0'"),
         (["gradient[weight_hh_l0][0,3]"], IndexError, r"shape \(3, 3\): .* 0 to 2, 0 to 2"),
         (["gradient[weight_hh_l0][-1,0]"], IndexError, "0 to 2"),
         (["gradient[weight_hh_l0][0,1,2]"], IndexError, r"\(3, 3\)"),

@@ -1,5 +1,6 @@
 """The grammar of quantities against what the network itself answers."""
 
+import ipywidgets
 import numpy as np
 import pytest
 
@@ -57,3 +58,31 @@ def test_quantities_of_one_layer_among_several():
     )
     with pytest.raises(ValueError, match="hidden_l0, hidden_l0_reverse"):
         parse("hidden", net)
+
+
+def test_names_of_other_frameworks_reach_the_page_as_pytorchs(browser):
+    lab = rw.Lab(rw.rnn(2, 3, 4))
+    gradients = lab.net.gradients()
+    label = ipywidgets.Label()
+    lab.drive(label, "value", "gradient[kernel[1,2]]")
+    assert label.value == f"{gradients['weight_ih_l0'][2, 1]:.4g}"
+    assert lab._drives[-1]["quantity"] == "gradient[weight_ih_l0[2,1]]"
+    lab.selection = "recurrent_kernel[0,2]"
+    assert lab.get_state()["selection"] == "weight_hh_l0[2,0]"
+    slider = lab.slider("Wh[0,1]")
+    slider.value = 1.5
+    assert lab.net.values["weight_hh_l0"][0, 1] == 1.5
+    assert slider.description == "Wh[0,1]"
+    assert lab.matrix("Wi", "kernel").leaves == ["weight_ih_l0", "weight_ih_l0"]
+    assert lab.heatmap("kernel").title == "‖C[t, k]‖ of kernel"
+    drawn = [d["quantity"] for d in lab._drives]
+    assert "contribution[weight_ih_l0]" in drawn
+    assert not any("kernel" in quantity for quantity in drawn)
+    with pytest.raises(ValueError, match="kernel is weight_ih_l0 in another layout"):
+        lab.drive(ipywidgets.Label(), "value", "gradient[kernel]")
+
+
+def test_chain_rule_terms_of_an_entry_by_another_name():
+    net = rw.rnn(2, 3, 4)
+    assert net.terms("Wh[0,1]", 3, 1).total == net.terms("weight_hh_l0[0,1]", 3, 1).total
+    assert net.terms("kernel[1,0]", 3, 1).total == net.terms("weight_ih_l0[0,1]", 3, 1).total

@@ -142,7 +142,7 @@ def test_overflow_and_one_step_are_drawn() -> None:
 def test_refusals() -> None:
     pitfall = rw.pitfalls(rw.rnn(2, 3, 4))["forward order"]
     with pytest.raises(KeyError, match="did you mean 'weight_hh_l0'"):
-        pitfall.heatmap("weight_hh")
+        pitfall.heatmap("weight_hh_0")
     with pytest.raises(IndexError, match="its index runs over"):
         pitfall.heatmap("weight_hh_l0[3,0]")
     with pytest.raises(KeyError, match="contributions exist for parameters only"):
