@@ -3,6 +3,7 @@
 import type { AnyModel } from "@anywidget/types";
 import { signal as reactive, type Signal } from "@preact/signals";
 import { Accounting } from "./accounting";
+import { type Aliases, KnownAliases } from "./aliases";
 import { Drives } from "./drives";
 import type { Program } from "./engine/program";
 import { parseEntry, Results } from "./engine/quantities";
@@ -32,7 +33,8 @@ export class LiveLab {
   /** The leaf that a reader points at in a ledger, "" for none; every graph marks its uses. */
   readonly pointed = reactive("");
   /** What other frameworks call each leaf, as far as the kernel has said. */
-  readonly aliases = reactive<Readonly<Record<string, readonly string[]>>>({});
+  readonly aliases = reactive<Aliases>({});
+  readonly known = new KnownAliases();
   readonly origin: Signal<Origin>;
   /** Counts what is not a move: undo, redo, and other networks put in place. */
   readonly jumps = reactive(0);
@@ -59,7 +61,7 @@ export class LiveLab {
     this.results = new Results(this.network.program, this.network.values);
     this.origin = reactive({ network: copied(this.network), preset: "", say: "" });
     this.history = new History(this.origin.value);
-    this.aliases.value = model.get("_aliases");
+    this.readAliases();
     this.accounting = new Accounting(this);
     this.sliders = new Sliders(this);
     this.drives = new Drives(this);
@@ -74,9 +76,7 @@ export class LiveLab {
     for (const trait of ["selection", "loss_step", "source_step"]) {
       model.on(`change:${trait}`, () => this.telling || this.readFocus());
     }
-    model.on("change:_aliases", () => {
-      this.aliases.value = model.get("_aliases");
-    });
+    model.on("change:_aliases", () => this.readAliases());
     followUndoKeys(this);
     const flush = () => this.send();
     window.addEventListener("pagehide", flush);
@@ -199,7 +199,8 @@ export class LiveLab {
     if (this.results.program === network.program) this.results.reload(network.values);
     else {
       this.results = new Results(network.program, network.values);
-      if (!overlaid) this.aliases.value = {};
+      if (overlaid) this.readAliases();
+      else this.aliases.value = this.known.recall(network.program);
       if (focus) this.focusOn(focus);
       else this.keepFocus(overlaid ? null : before);
     }
@@ -229,6 +230,10 @@ export class LiveLab {
     const loss = before && t === before.seqLen - 1 ? last : Math.min(t, last);
     const source = before?.seqLen === 1 ? Math.max(0, last - 2) : Math.min(k, last);
     if (loss !== t || source !== k) this.cell.value = { t: loss, k: source };
+  }
+
+  private readAliases(): void {
+    this.aliases.value = this.known.learn(this.network.program, this.model.get("_aliases"));
   }
 
   private readFocus(): void {

@@ -4,6 +4,7 @@
 import { act } from "preact/test-utils";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { programFromJson, refold } from "../src/engine";
+import { refit } from "../src/refit";
 import { usesOf } from "../src/views/graph-uses";
 import { stubWidth } from "./dom";
 import { moved, network, numbers, Page, PROGRAM, settle } from "./page";
@@ -80,6 +81,35 @@ describe("rows", () => {
     expect(row("weight_ih_l0").dataset["standing"]).toBe("current");
     await act(() => page.live.undo());
     expect(row("weight_hh_l0").dataset["standing"]).toBe("current");
+  });
+
+  const also = (name: string) => row(name).querySelector(".rw-ledger-also")?.textContent;
+  const put = (change: Parameters<typeof refold>[1]) =>
+    act(() => {
+      const now = page.live.network;
+      page.live.adopt(refit(now, refold(now.program, change), now));
+    });
+
+  test("keep what others call a leaf when steps or units change", async () => {
+    const names = "flux: Whkeras: recurrent_kernel";
+    await put({ seqLen: 5 });
+    expect(also("weight_hh_l0")).toBe(names);
+    await put({ hiddenSize: 3 });
+    expect(also("weight_hh_l0")).toBe(names);
+    await act(() => page.lab.set("_aliases", {}));
+    expect(also("weight_hh_l0")).toBe(names);
+  });
+
+  test("say so until Python has named the leaves of another structure, once for all", async () => {
+    await put({ numLayers: 2 });
+    expect(also("weight_hh_l0")).toContain("not known: Python has not yet named");
+    expect(also("h0")).toBe("");
+    await act(() => page.lab.set("_aliases", { weight_hh_l0: ["keras: of a layer"] }));
+    expect(also("weight_hh_l0")).toBe("keras: of a layer");
+    await act(() => page.live.undo());
+    expect(also("weight_hh_l0")).toBe("flux: Whkeras: recurrent_kernel");
+    await act(() => page.live.redo());
+    expect(also("weight_hh_l0")).toBe("keras: of a layer");
   });
 
   test("hide a norm that a reader is about to predict", async () => {

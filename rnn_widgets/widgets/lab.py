@@ -200,8 +200,8 @@ class Lab(Panels):
         if not isinstance(change.old, Network):
             return
         if net.program is not change.old.program:
+            self._aliases = {}  # so that a page hears of the same names told of another structure
             self._aliases = aliases_to_json(net)
-            self.send_state("_aliases")  # the page has forgotten them, even if they are the same
             self._keep_focus()
         if from_front_end(self, "_network"):
             self._moving.follow(net, send=False)

@@ -64,6 +64,15 @@ def test_names_that_stay_the_same_are_told_again(browser):
     assert browser.updates(lab) == {"_aliases": names, "loss_step": 4}
 
 
+def test_names_are_news_to_a_page_even_where_another_structure_has_the_same(browser):
+    lab = rw.Lab(rw.rnn(2, 3, 6, bias="single"))
+    names = lab._aliases
+    browser.clear(lab)
+    browser.update(lab, _network=from_page(rw.lstm(2, 3, 6, bias="single")))
+    said = [data["state"]["_aliases"] for _, data in lab.comm.sent if "_aliases" in data["state"]]
+    assert said == [{}, names]  # a page's model takes what it has for no change
+
+
 def test_a_network_from_python_moves_the_focus_too(browser):
     lab = rw.Lab(rw.rnn(2, 3, 6))
     lab.selection = "weight_hh_l0[2,2]"

@@ -11,6 +11,8 @@ import { LookAgain } from "./ledger-look";
 import { type LedgerRow, LedgerTable, litNames, Pointing } from "./ledger-table";
 import { truncatedText } from "./parameters-numbers";
 
+const UNSAID = "not known: Python has not yet named the leaves of this structure";
+
 interface SourceJson {
   readonly leaf: string;
   readonly object: number;
@@ -64,6 +66,7 @@ export function LabLedger({ lab, view }: { lab: LiveLab; view: AnyModel }) {
 function rowsOf(lab: LiveLab, sources: readonly SourceJson[]): LedgerRow[] {
   const { program, gradients, values } = lab.results;
   const { veil } = lab;
+  const known = lab.known.knows(program);
   return Object.entries(gradients).map(([leaf, gradient]) => {
     const source = sources.find((one) => one.leaf === leaf);
     const size = norm(gradient);
@@ -72,7 +75,7 @@ function rowsOf(lab: LiveLab, sources: readonly SourceJson[]): LedgerRow[] {
       opened?.length !== values[leaf].length || values[leaf].some((x, i) => x !== opened[i]);
     return {
       name: leaf,
-      also: lab.aliases.value[leaf] ?? [],
+      also: lab.aliases.value[leaf] ?? (known || !program.parameters[leaf] ? [] : [UNSAID]),
       shape: program.leaves[leaf],
       dtype: "float64",
       object: source?.object ?? 0,
