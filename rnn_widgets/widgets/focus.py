@@ -7,11 +7,11 @@ from typing import Any
 import anywidget
 import traitlets
 
-from rnn_widgets.core.names import parse_entry
+from rnn_widgets.core.names import first_entry, parse_entry
 from rnn_widgets.interop.names import native
 from rnn_widgets.network import Network
 
-from .state import first_entry
+from . import state
 from .sync import Strict
 
 
@@ -35,7 +35,7 @@ class Focus(Strict, anywidget.AnyWidget):
         try:
             parse_entry(self.selection, self._network.program.parameters)
         except (KeyError, IndexError):
-            self.selection = first_entry(self._network)
+            self.selection = state.first_entry(self._network)
         if max(self.loss_step, self.source_step) >= steps:
             self.loss_step, self.source_step = steps - 1, min(self.source_step, steps - 1)
 
@@ -53,9 +53,10 @@ class Focus(Strict, anywidget.AnyWidget):
             program = self._network.program
             leaf, index = parse_entry(native(program, proposal["value"]), program.parameters)
         except (KeyError, IndexError, ValueError) as error:
-            raise SelectionError(str(error)) from error
+            raise SelectionError(str(error)) from None
         if not index:
-            raise SelectionError(f"select one entry of {leaf}, such as {leaf}[0]")
+            example = first_entry(leaf, program.parameters[leaf])
+            raise SelectionError(f"select one entry of {leaf}, such as {example}")
         return f"{leaf}[{','.join(map(str, index))}]"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import ipywidgets
+from traitlets import TraitError
 
 from rnn_widgets.interop.names import native
 
@@ -181,7 +182,10 @@ class Panels(Focus):
     def _view(self, view: type[View], kind: str, **options: Any) -> View:
         check_options(view, options)
         with self._open():
-            return view(self, kind, **options)
+            try:
+                return view(self, kind, **options)
+            except TraitError as error:  # made deep inside ipywidgets, and of what was given here
+                raise error.with_traceback(None) from None
 
     def table(self, compare: dict[str, Any] | None = None) -> ipywidgets.DOMWidget:
         """Every gradient under its names, with the accounting line of the selected entry.

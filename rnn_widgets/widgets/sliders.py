@@ -19,14 +19,19 @@ from rnn_widgets.stills import Picture, Still
 from rnn_widgets.stills.colours import CARD, LINE, QUIET
 from rnn_widgets.stills.written import three_digits
 
-from .sync import check_options, from_front_end, silently
+from .sync import Refusing, check_options, from_front_end, silently
 
 if TYPE_CHECKING:
     from .lab import Lab
 
 
-class Slider(Still, ipywidgets.FloatSlider):
+class Slider(Refusing, Still, ipywidgets.FloatSlider):
     """An ordinary slider, with a picture for where it cannot be drawn. Made by `Lab.slider`."""
+
+    def _refuse(self, name: str, value: Any) -> None:
+        """NaN, which a slider would take and the network refuse."""
+        if name == "value" and isinstance(value, float) and math.isnan(value):
+            raise ValueError(f"the slider {self.description!r} takes a finite number, not {value}")
 
     def _still(self) -> Picture:
         at, low, high = map(three_digits, (self.value, self.min, self.max))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ipywidgets import DOMWidget, Widget
+from traitlets import TraitError
 
 from rnn_widgets.core.names import unknown
 
@@ -67,18 +68,36 @@ def close_earlier_runs(widget: Widget) -> None:
     _by_cell[cell] = (run, [*widgets, widget])
 
 
-class Strict:
+class Refusing:
+    """A widget that refuses a value where it was assigned, not deep inside traitlets.
+
+    What traitlets does in between says nothing to who assigned the value, and takes some forty
+    lines of a notebook.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign; a refusal of traitlets' has this for its origin."""
+        self._refuse(name, value)
+        try:
+            super().__setattr__(name, value)
+        except TraitError as error:
+            raise error.with_traceback(None) from None
+
+    def _refuse(self, name: str, value: Any) -> None:
+        """Raise an error for what is not to be assigned."""
+
+
+class Strict(Refusing):
     """A widget of which a misspelt attribute cannot be assigned, since that would do nothing.
 
     Traitlets and ipywidgets keep their own state in names that begin with an underscore.
     """
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Assign what the class has; refuse any other public name."""
+    def _refuse(self, name: str, value: Any) -> None:
+        """Refuse any public name that the class does not have."""
         if not name.startswith("_") and not hasattr(type(self), name):
             own = [n for n in self._public() if not n.startswith("_")]
             raise AttributeError(str(unknown(f"attribute of {type(self).__name__}", name, own)))
-        super().__setattr__(name, value)
 
     def _public(self) -> list[str]:
         """What is worth naming: not what every widget has."""

@@ -16,13 +16,14 @@ from rnn_widgets.stills.network import network
 from rnn_widgets.stills.parameters import parameters
 from rnn_widgets.stills.picture import sentence
 
+from .sync import Strict
 from .table import STUB
 
 if TYPE_CHECKING:
     from .lab import Lab
 
 
-class View(Still, anywidget.AnyWidget):
+class View(Strict, Still, anywidget.AnyWidget):
     """One panel of a lab."""
 
     _esm = STUB
