@@ -101,6 +101,11 @@ export class SeedState {
     return this.network ? "y, final = net(x, initial)" : `z = ${this.title}`;
   }
 
+  /** Which entry of z an output is, as Python indexes it: v and J are indexed alike. */
+  indexOf(at: number): string {
+    return this.outputs[at].slice(this.symbol.length);
+  }
+
   get names(): string[] {
     return this.args.map(({ name }) => name);
   }

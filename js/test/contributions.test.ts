@@ -205,7 +205,7 @@ describe("on the page", () => {
     const total = el.querySelector("[data-sum='total,0']") as HTMLElement;
     total.dispatchEvent(new Event("pointerover", { bubbles: true }));
     expect(total.title).toContain("∂L/∂weight_hh_l0[0,0] (truncated gradient) = ");
-    expect(el.querySelector(".rw-map-legend")?.textContent).toContain("cut by truncation");
+    expect(el.querySelector(".rw-legend")?.textContent).toContain("cut by truncation");
   });
 
   test("hovering a cell says it in words with all digits", async () => {
@@ -249,7 +249,7 @@ describe("on the page", () => {
 
   test("a fixed scale keeps its limit, an automatic one follows", async () => {
     await open();
-    const limit = () => el.querySelector(".rw-map-left")?.textContent;
+    const limit = () => el.querySelector(".rw-ramp-most")?.textContent;
     const select = el.querySelector("select") as HTMLSelectElement;
     const before = limit();
     select.value = "fixed";

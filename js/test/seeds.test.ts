@@ -49,6 +49,55 @@ describe("the seed", () => {
     expect(page.value("v[1]")).toBe(-2.01);
   });
 
+  test("has its slider's first range again where it fits, but not while it is held", async () => {
+    const page = await open();
+    const ends = () => [page.slider("v[0]").min, page.slider("v[0]").max].map(Number);
+    await page.click("sse");
+    expect(ends()).toEqual([-2, 50]); // 45.58
+    await page.click("ones");
+    expect(ends()).toEqual([-2, 2]);
+    await page.click("sse");
+    page.slider("v[0]").focus();
+    await page.drag("v[0]", 1);
+    expect(ends()).toEqual([-2, 50]);
+    page.slider("v[0]").blur();
+    await settle();
+    expect(ends()).toEqual([-2, 2]);
+    // Where a click gives no focus the hand itself holds it.
+    await page.click("sse");
+    page.slider("v[0]").dispatchEvent(new PointerEvent("pointerdown"));
+    await page.drag("v[0]", 1);
+    expect(ends()).toEqual([-2, 50]);
+    page.slider("v[0]").dispatchEvent(new Event("change"));
+    await settle();
+    expect(ends()).toEqual([-2, 2]);
+  });
+
+  test("of several dimensions is named as its output is", async () => {
+    const outputs = ["y[0,0]", "y[0,1]", "y[1,0]"];
+    const page = await open({ ...QUESTION, about: { ...QUESTION.about, outputs, network: true } });
+    const numbers = [...page.el.querySelectorAll("tbody .rw-seeds-name")];
+    expect(numbers.map((one) => one.textContent)).toEqual(["v[0,0]", "v[0,1]", "v[1,0]"]);
+    await page.drag("v[0,1]", -2);
+    expect(page.get("[data-formula]").textContent).toContain("− 2.00·J[0,1]");
+    const label = () => page.get("[data-sum=partial] th").textContent;
+    expect(label()).toBe("all rows");
+    await page.click("one row less");
+    expect(label()).toBe("y[0,0] to y[0,1]");
+    await page.click("one row less");
+    expect(label()).toBe("y[0,0] alone");
+    await page.click("one row less");
+    expect(label()).toBe("no row yet");
+  });
+
+  test("has a legend for its colours", async () => {
+    const page = await open();
+    const legend = page.get(".rw-legend");
+    expect(legend.textContent).toMatch(/^−largest0largest/);
+    const ramps = [...legend.querySelectorAll<HTMLElement>("[data-ramp]")];
+    expect(ramps.map((one) => one.dataset["ramp"])).toEqual(["−", "+"]);
+  });
+
   test("is typed, with all its digits, and what is no number is said", async () => {
     const page = await open();
     await page.press("v[2]", "Enter");

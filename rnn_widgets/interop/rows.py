@@ -130,7 +130,7 @@ class Explored:
                     "random numbers (a module with dropout: call its eval() first) or keeps "
                     "something between calls"
                 )
-            jacobian, unused = _jacobian(inputs, z)
+            jacobian, unused = _jacobian(inputs, z, self._label(z.shape))
             losses = self._derivatives(z, loss)
             with _grads_untouched(z, inputs), _grads_untouched(repeated, again):
                 backward = Backward(_bare(z), *_twice(again, repeated))
@@ -212,7 +212,9 @@ def _first_bad(z: torch.Tensor, label: Callable[[tuple[int, ...]], list[str]]) -
     return f"{label(tuple(z.shape))[at]} is {float(flat[at])}"
 
 
-def _jacobian(inputs: Tensors, z: torch.Tensor) -> tuple[dict[str, Array], tuple[str, ...]]:
+def _jacobian(
+    inputs: Tensors, z: torch.Tensor, labels: list[str]
+) -> tuple[dict[str, Array], tuple[str, ...]]:
     flat = z.reshape(-1)
     rows = []
     for i in range(len(flat)):
@@ -235,7 +237,7 @@ def _jacobian(inputs: Tensors, z: torch.Tensor) -> tuple[dict[str, Array], tuple
             i, *index = (int(k) for k in bad[0])
             entry = f"{name}[{','.join(map(str, index))}]" if index else name
             raise ValueError(
-                f"the Jacobian must be finite, but the derivative of output {i} by {entry} "
+                f"the Jacobian must be finite, but the derivative of {labels[i]} by {entry} "
                 f"is {array[(i, *index)]}"
             )
         jacobian[name] = frozen(array)

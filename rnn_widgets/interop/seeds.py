@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
-from rnn_widgets.core.labels import subscript
 from rnn_widgets.core.names import unknown
 from rnn_widgets.core.ops import Array
 from rnn_widgets.core.program import Program
@@ -71,13 +71,13 @@ def of_function(
                 hint = "; f changes an input in place: let it work on a copy, x.clone()"
             raise ValueError(f"f raised {type(error).__name__}: {text}{hint}") from error
 
-    return Explored(run, _indices, losses, target)
+    return Explored(run, partial(_entries, "z"), losses, target)
 
 
-def _indices(shape: tuple[int, ...]) -> list[str]:
+def _entries(symbol: str, shape: tuple[int, ...]) -> list[str]:
     if not shape:
-        return ["z"]
-    return [f"z[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
+        return [symbol]
+    return [f"{symbol}[{','.join(map(str, index))}]" for index in np.ndindex(*shape)]
 
 
 def of_network(
@@ -123,10 +123,7 @@ def of_network(
         exec(compile(run_source(program), "<rnn_widgets: outputs>", "exec"), namespace)  # noqa: S102
         return inputs, namespace["y"], namespace["loss"]
 
-    def label(shape: tuple[int, ...]) -> list[str]:
-        return [f"y{subscript(t + 1)}[{i}]" for t, i in np.ndindex(*shape)]
-
-    return Explored(run, label, losses, target)
+    return Explored(run, partial(_entries, "y"), losses, target)
 
 
 def network_leaves(program: Program, wrt: list[str] | None) -> list[str]:

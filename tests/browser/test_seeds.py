@@ -333,7 +333,7 @@ def test_a_network_and_a_twin_on_one_page(open_lab: Opener) -> None:
         found = shown.sums("gradient")[name]
         np.testing.assert_allclose(found, gradients[name], rtol=1e-10, atol=1e-13)
     before = twin.sums("gradient")
-    shown.slider("v[5]").focus()
+    shown.slider("v[1,2]").focus()
     notebook.page.keyboard.press("End")
     assert shown.sums("gradient") != before
     assert twin.sums("gradient") == before

@@ -11,7 +11,7 @@ import { cellOf, Grid, SUM_ROOM } from "./contributions-grid";
 import { decadesOf, numbersOf, type Whole } from "./contributions-numbers";
 import { overflowText } from "./contributions-overflow";
 import { useWidth } from "./contributions-width";
-import { limitOf, Panel } from "./kit";
+import { limitOf, Panel, Ramp } from "./kit";
 import { truncatedText } from "./parameters-numbers";
 
 const MOST_STEPS = 64;
@@ -337,16 +337,8 @@ function Legend({ lab, limit, norm, decades, cut }: LegendProps) {
   const most = lab.veil.text(limit);
   const least = decades === null ? "0" : `±${lab.veil.text(limit / 10 ** decades)}`;
   return (
-    <p class="rw-map-legend">
-      {!norm && (
-        <>
-          <span class="rw-map-end">−{most}</span>
-          <span class="rw-map-ramp" data-ramp="−" />
-        </>
-      )}
-      <span>{norm ? least.replace("±", "") : least}</span>
-      <span class="rw-map-ramp" data-ramp="+" />
-      <span class="rw-map-end rw-map-left">{most}</span>
+    <p class="rw-legend">
+      <Ramp least={norm ? least.replace("±", "") : least} {...{ most, norm }} />
       <span class="rw-map-key">
         <span class="rw-map-mark" data-state="no way">
           ·

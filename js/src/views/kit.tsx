@@ -85,3 +85,22 @@ export function Value(props: { x: number; limit: number; scale?: Scale; name: st
     </span>
   );
 }
+
+/** What the colours of numbers up to `most` in size look like; of a norm, which is never negative,
+ * only one side. */
+export function Ramp(props: { most: string; least?: string; norm?: boolean }) {
+  const { most, least = "0", norm = false } = props;
+  return (
+    <>
+      {!norm && (
+        <>
+          <span class="rw-ramp-end">−{most}</span>
+          <span class="rw-ramp" data-ramp="−" />
+        </>
+      )}
+      <span>{least}</span>
+      <span class="rw-ramp" data-ramp="+" />
+      <span class="rw-ramp-end rw-ramp-most">{most}</span>
+    </>
+  );
+}

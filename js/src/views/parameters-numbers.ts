@@ -67,6 +67,12 @@ export class Ranges {
     return wider;
   }
 
+  /** The first range, or as much more as the value needs: for a slider that nobody holds. */
+  anew(entry: string, value: number): readonly [number, number] {
+    this.forget(entry);
+    return this.of(entry, value);
+  }
+
   /** Begin again. */
   forget(entry: string): void {
     this.found.delete(entry);

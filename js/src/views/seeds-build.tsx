@@ -79,7 +79,7 @@ export function Build({ state }: { state: SeedState }) {
         {Array.from(seed, (v, i) => (
           <span key={i} class="rw-seeds-term" data-added={i < added}>
             {i > 0 && (v < 0 ? "− " : "+ ")}
-            <b>{fitting(i > 0 ? Math.abs(v) : v, 9)}</b>·J[{i}]
+            <b>{fitting(i > 0 ? Math.abs(v) : v, 9)}</b>·J{state.indexOf(i)}
           </span>
         ))}
         <span>= vᵀJ</span>

@@ -25,7 +25,9 @@ export function NumberSlider(props: SliderProps) {
   const [typing, setTyping] = useState(false);
   const slider = useRef<HTMLInputElement>(null);
   const number = useRef<HTMLButtonElement>(null);
-  const range = ranges.of(name, value);
+  // Its range stays while it is held, by hand or by keys: what moves must not move the scale.
+  const [held, setHeld] = useState(false);
+  const range = held ? ranges.of(name, value) : ranges.anew(name, value);
   const [low, high] = range;
   const share = (x: number) => Math.min(1, Math.max(0, (x - low) / (high - low)));
 
@@ -100,6 +102,10 @@ export function NumberSlider(props: SliderProps) {
           data-lm-suppress-shortcuts="true"
           onInput={(event) => move(onGrid(event.currentTarget.valueAsNumber, stepOf(range)))}
           onKeyDown={onKeyDown}
+          onFocus={() => setHeld(true)}
+          onBlur={() => setHeld(false)}
+          onPointerDown={() => setHeld(true)} // Safari gives a slider that is clicked no focus
+          onChange={(event) => setHeld(event.currentTarget.matches(":focus"))}
         />
       )}
     </div>

@@ -10,7 +10,7 @@ import { digitsWide, Ranges } from "./parameters-numbers";
 import { ROOM, useFigures } from "./seeds-figures";
 import { NumberSlider } from "./seeds-slider";
 
-const [LEFT, WIDE, NARROW] = [124, 58, 54]; // pixels of a column
+const [LEFT, WIDE, NARROW] = [118, 58, 54]; // pixels of a column: three times three fit into 674
 
 /** Widths of an argument's columns: the first has a border. */
 const columns = (size: number) => [WIDE, ...Array<number>(size - 1).fill(NARROW)];
@@ -67,7 +67,7 @@ export function JacobianTable({ state, moving }: TableProps) {
             <th scope="col" rowSpan={2} class="rw-seeds-left">
               seed v
             </th>
-            <th scope="col" rowSpan={2}>
+            <th scope="col" rowSpan={2} class="rw-seeds-z">
               {symbol}
             </th>
             {args.map((argument) => (
@@ -165,13 +165,14 @@ interface RowProps {
 function Row({ state, at, ranges, limits }: RowProps) {
   const { args, outputs } = state;
   const output = outputs[at];
+  const weight = `v${state.indexOf(at)}`;
   const row = useRef<HTMLTableRowElement>(null);
   const v = useComputed(() => state.seed.value[at]);
   useFigures(row, "rw-seeds-product", [state, at, limits], (show) => {
     args.forEach((argument, a) => {
       const limit = limits[a].value;
       state.point.value.jacobian[a][at].forEach((x, j) => {
-        show(v.value * x, limit, `v[${at}] · ∂${output}/∂${entryOf(argument, j)}`);
+        show(v.value * x, limit, `${weight} · ∂${output}/∂${entryOf(argument, j)}`);
       });
     });
   });
@@ -181,6 +182,7 @@ function Row({ state, at, ranges, limits }: RowProps) {
     return at === added - 1 && added < outputs.length ? "newest" : "added";
   }).value;
   const point = state.point.value;
+  const z = fitting(point.z[at], ROOM);
   // What depends on J alone is drawn once for each J.
   const entries = useMemo(
     () =>
@@ -205,7 +207,7 @@ function Row({ state, at, ranges, limits }: RowProps) {
       </th>
       <td class="rw-seeds-z" data-z={point.z[at]} title={`${output} = ${allDigits(point.z[at])}`}>
         <small>{output}</small>
-        <span>{fitting(point.z[at], ROOM)}</span>
+        <span style={{ "--digits": digitsWide(z) }}>{z}</span>
       </td>
       {entries}
     </tr>
@@ -220,13 +222,14 @@ interface WeightProps {
 
 function Weight({ state, at, ranges }: WeightProps) {
   const v = useComputed(() => state.seed.value[at]).value;
+  const index = state.indexOf(at);
   return (
     <NumberSlider
-      name={`v[${at}]`}
-      label={`v[${at}]`}
+      name={`v${index}`}
+      label={`v${index}`}
       value={v}
       ranges={ranges}
-      say={`the weight of row J[${at}], the derivatives of ${state.outputs[at]}`}
+      say={`the weight of the row J${index}, the derivatives of ${state.outputs[at]}`}
       move={(to) => state.move(at, to)}
     />
   );
@@ -258,7 +261,9 @@ interface SumProps {
 function Sum({ state, limits, partial = false }: SumProps) {
   const row = useRef<HTMLTableRowElement>(null);
   const total = state.outputs.length;
-  const label = useComputed(() => (partial ? soFar(state.added.value, total) : "gradient vᵀJ"));
+  const label = useComputed(() =>
+    partial ? soFar(state.added.value, state.outputs) : "gradient vᵀJ",
+  );
   useFigures(row, "rw-cell", [state, limits, partial], (show) => {
     const count = partial ? state.added.value : total;
     gradients(state.point.value, state.seed.value, count).forEach((sums, a) => {
@@ -288,7 +293,8 @@ function Sum({ state, limits, partial = false }: SumProps) {
   );
 }
 
-function soFar(count: number, of: number): string {
+function soFar(count: number, outputs: readonly string[]): string {
   if (count === 0) return "no row yet";
-  return count === 1 ? "row 0 alone" : `rows 0 to ${count - 1}${count === of ? ", all" : ""}`;
+  if (count === outputs.length) return count === 1 ? "the only row" : "all rows";
+  return count === 1 ? `${outputs[0]} alone` : `${outputs[0]} to ${outputs[count - 1]}`;
 }

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { render } from "preact";
 import type { SeedState } from "../seeds-state";
-import { Panel } from "./kit";
+import { Panel, Ramp } from "./kit";
 import { Accumulation, Bare } from "./seeds-backward";
 import { Build } from "./seeds-build";
 import { Presets } from "./seeds-presets";
@@ -34,9 +34,9 @@ function Seeds({ state }: { state: SeedState }) {
       }
       say={
         <>
-          {symbol} has {rows === 1 ? "one entry" : `${rows} entries`}. For each there is a row J[i]
-          of the Jacobian, and under it the row times its seed. <code>{symbol}.backward(v)</code>{" "}
-          leaves their sum, vᵀJ. Orange is positive, blue negative.
+          {symbol} has {rows === 1 ? "one entry" : `${rows} entries`}. For each there is a row of
+          the Jacobian J, and under it the row times its seed. <code>{symbol}.backward(v)</code>{" "}
+          leaves their sum, vᵀJ.
         </>
       }
       tools={
@@ -54,6 +54,13 @@ function Seeds({ state }: { state: SeedState }) {
     >
       <Presets state={state} />
       <JacobianTable state={state} moving={moving.value} />
+      <p
+        class="rw-legend"
+        title="of each input by itself: the largest entry of J; of the weighted rows and their sums a round number above the largest"
+      >
+        <Ramp most="largest" />
+        <span>the largest of each input’s J, and of its weighted rows and sums</span>
+      </p>
       <Build state={state} />
       <Status state={state} />
       <div class="rw-seeds-cards">
