@@ -1,153 +1,30 @@
 // @vitest-environment happy-dom
-/** Predict, then reveal: what is guessed, judged and kept; and that the page tells nothing before. */
+/** Predict, then reveal: what is guessed, judged and kept. */
 
-import type { AnyModel } from "@anywidget/types";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { threeDigits } from "../src/format";
 import { allowance, largestOf } from "../src/views/predict-state";
-import { mount } from "../src/views/views";
-import { buttonOf, stubWidth } from "./dom";
-import { Model, moved, network, numbers, Page, SLIDER, settle, shorter } from "./page";
-import { QUANTITIES } from "./vectors";
-
-const REST = 400;
-
-interface Asked {
-  what?: string;
-  quantity: string;
-  index?: number[];
-  ask?: "number" | "sign" | "step";
-  tolerance?: number;
-  hint?: string;
-  axis?: string;
-}
-
-/** As Python sends them. */
-const questions = (...all: Asked[]) =>
-  all.map((one) => ({
-    what: one.quantity,
-    index: [],
-    ask: "number",
-    tolerance: 0.1,
-    question: `What is ${one.quantity}?`,
-    hint: "",
-    axis: "",
-    ...one,
-  }));
-
-const GRADIENT: Asked = { quantity: "gradient[weight_hh_l0]", index: [0, 1] };
-/** The vectors' own numbers: what Python makes of the network. */
-const known = (text: string) => {
-  const found = QUANTITIES[0].quantities.find((one) => one.text === text);
-  if (!found) throw new Error(`no vector ${text}`);
-  return found.values;
-};
-const TRUTH = known("gradient[weight_hh_l0]")[1];
-
-let page: Page;
-let card: HTMLElement;
-let model: Model;
-let unmount: () => void;
-
-async function open(...asked: Asked[]): Promise<void> {
-  model = new Model("predict", {
-    _kind: "predict",
-    _questions: questions(...asked),
-    _turn: 0,
-    guesses: [],
-  });
-  card = document.body.appendChild(document.createElement("div"));
-  unmount = mount(card, model as unknown as AnyModel, page.live);
-  await rest();
-}
-
-async function rest(): Promise<void> {
-  await settle();
-  await vi.advanceTimersByTimeAsync(REST);
-}
-
-async function click(name: string): Promise<void> {
-  buttonOf(card, name).click();
-  await rest();
-}
-
-async function type(text: string): Promise<void> {
-  const input = card.querySelector("input") as HTMLInputElement;
-  input.value = text;
-  card.querySelector("form")?.dispatchEvent(new Event("submit", { cancelable: true }));
-  await rest();
-}
-
-const text = (selector: string) => card.querySelector(selector)?.textContent ?? "";
-const verdict = () => card.querySelector("[data-verdict]")?.getAttribute("data-verdict");
-const guesses = () => model.get("guesses") as { guess: unknown; truth: unknown; right: boolean }[];
-
-/** Everything that the page says: each text, each field, and every attribute but styles. */
-function everything(root: Element = document.body): string[] {
-  const texts: string[] = [];
-  for (const el of root.querySelectorAll("*")) {
-    for (const { name, value } of el.attributes) {
-      if (!["class", "style", "id"].includes(name)) texts.push(value);
-    }
-    for (const node of el.childNodes) if (node instanceof Text) texts.push(node.data);
-    if (el instanceof HTMLInputElement) texts.push(el.value);
-  }
-  return texts.map((text) => text.replaceAll("−", "-"));
-}
-
-const NUMBER = /\d+(?:\.\d+)?(?:e-?\d+)?/g;
-
-/** What on the page tells a number, of either sign, to three digits or more. */
-function told(x: number, root?: Element): string[] {
-  return everything(root).filter((said) =>
-    (said.match(NUMBER) ?? []).some((text) => {
-      const [mantissa, exponent = "0"] = text.split("e");
-      const digits = mantissa.replace(/^0\.?0*|\./g, "").length;
-      const unit = 10 ** (Number(exponent) - (mantissa.split(".")[1] ?? "").length);
-      return (
-        digits >= 3 && Math.abs(Number(text) - Math.abs(x)) <= 0.5001 * unit + 1e-11 * Math.abs(x)
-      );
-    }),
-  );
-}
-
-/** Point at everything, so that hover text is written. */
-function point(): void {
-  for (const el of document.body.querySelectorAll("*")) {
-    for (const kind of ["pointerover", "pointermove", "pointerenter"]) {
-      el.dispatchEvent(new PointerEvent(kind, { bubbles: kind !== "pointerenter", clientX: 5 }));
-    }
-    for (const kind of ["focusin"]) el.dispatchEvent(new FocusEvent(kind, { bubbles: true }));
-  }
-}
-
-beforeEach(async () => {
-  vi.useFakeTimers();
-  stubWidth(900);
-  page = new Page({
-    sliders: [SLIDER],
-    drives: [
-      {
-        id: "label",
-        trait: "value",
-        kind: "text",
-        quantity: "gradient[weight_hh_l0[0,1]]",
-        text: "∂ {}",
-      },
-      { id: "bars", quantity: "by_source[weight_hh_l0[0,1]]" },
-    ],
-  });
-  page.at("bars").set("enable_hover", true);
-  await settle();
-});
-
-afterEach(() => {
-  unmount();
-  page.close();
-  document.body.replaceChildren();
-  vi.useRealTimers();
-  vi.unstubAllGlobals();
-});
+import { network, numbers, shorter } from "./page";
+import {
+  type Asked,
+  card,
+  click,
+  everything,
+  GRADIENT,
+  guesses,
+  known,
+  model,
+  open,
+  page,
+  point,
+  questions,
+  rest,
+  TRUTH,
+  text,
+  told,
+  type,
+  verdict,
+} from "./predict-card";
 
 describe("a number", () => {
   test.each([
@@ -188,6 +65,26 @@ describe("a number", () => {
     const [question] = questions(GRADIENT) as never[];
     expect(allowance(question, 0, 2)).toBeCloseTo(0.02, 12);
     expect(allowance(question, -1, 2)).toBeCloseTo(0.1, 12);
+  });
+
+  test("is judged beside what is finite of its quantity", async () => {
+    await open({ quantity: "losses", index: [0] });
+    page.live.assign({ v: Float64Array.of(1, 1, 1, 1, Number.POSITIVE_INFINITY, 0) });
+    await rest();
+    await type("1e6");
+    expect(verdict()).toBe("wrong");
+  });
+
+  test("is taken once, however often it is sent before its verdict is drawn", async () => {
+    await open(GRADIENT);
+    const input = card.querySelector("input") as HTMLInputElement;
+    const form = card.querySelector("form") as HTMLFormElement;
+    for (const typed of [String(2 * TRUTH), String(TRUTH)]) {
+      input.value = typed;
+      form.dispatchEvent(new Event("submit", { cancelable: true }));
+    }
+    await rest();
+    expect(guesses()).toMatchObject([{ guess: 2 * TRUTH, right: false }]);
   });
 
   test("can be shown without a guess, which counts as asked", async () => {
@@ -268,6 +165,17 @@ describe("a step", () => {
   test("may be any of several alike, of either sign", () => {
     expect(largestOf(Float64Array.of(-2, 1, 2))).toEqual([0, 2]);
     expect(largestOf(Float64Array.of(0, 0))).toEqual([0, 1]);
+    expect(largestOf(Float64Array.of(0.3, 0.1 + 0.2, 0.29))).toEqual([0, 1]); // but for rounding
+  });
+
+  test("of the losses is put in focus as one, beside the source step that was", async () => {
+    const sizes = numbers("by_loss[bias_ih_l0[1]]").map(Math.abs);
+    const largest = sizes.indexOf(Math.max(...sizes));
+    await open({ quantity: "by_loss[bias_ih_l0[1]]", ask: "step", axis: "t" });
+    page.live.selectCell(0, 0);
+    await click(`t = ${largest + 1}`);
+    expect(verdict()).toBe("right");
+    expect(page.live.cell.value).toEqual({ t: largest, k: 0 });
   });
 
   test("of one loss step is the row's largest", async () => {
@@ -276,141 +184,6 @@ describe("a step", () => {
     await click(`k = ${row.indexOf(Math.max(...row)) + 1}`);
     expect(verdict()).toBe("right");
     expect(page.live.cell.value).toEqual({ t: 2, k: row.indexOf(Math.max(...row)) });
-  });
-});
-
-describe("while a question is open, no view tells the number", () => {
-  const CASES: readonly [Asked, number, string[]][] = [
-    [GRADIENT, TRUTH, ["table", "parameters", "contributions", "chain"]],
-    [
-      { quantity: "contribution[bias_ih_l0[1]]", index: [2, 1] },
-      known("contribution[bias_ih_l0[1]]")[7],
-      ["contributions", "chain", "graph"],
-    ],
-    [
-      { quantity: "by_source[bias_hh_l0[1]]", index: [0] },
-      known("by_source[bias_hh_l0[1]]")[0],
-      ["contributions"],
-    ],
-    [{ quantity: "hidden", index: [2, 1] }, known("hidden")[5], ["graph"]],
-    [{ quantity: "adjoint.total", index: [1, 0] }, known("adjoint.total")[2], ["graph"]],
-    [{ quantity: "loss" }, known("loss")[0], ["toolbar"]],
-  ];
-  const OPTIONS: Readonly<Record<string, object>> = {
-    table: { compare: {} },
-    parameters: { leaves: null },
-    graph: { lens: "flow", part: "total", layer: 0, reverse: false },
-    toolbar: { _catalogue: { cells: [], presets: [] } },
-  };
-
-  test.each(CASES)("$quantity $index", async (asked, truth, views) => {
-    const entry = /\[(\w+\[[\d,]+\])\]/.exec(asked.quantity)?.[1] ?? "weight_hh_l0[0,1]";
-    const look = async () => {
-      point(); // which selects what takes the focus
-      page.live.select(entry);
-      page.live.selectCell(2, 1);
-      await rest();
-      page.answer();
-      await rest();
-    };
-    const lens = asked.quantity.startsWith("adjoint") ? "adjoints" : "values";
-    // Σ|terms| happens to be as many times the total as the loss is.
-    const kinds = ["table", "parameters", "contributions", "graph", "toolbar"];
-    const drawn = [...kinds, ...(asked.quantity === "loss" ? [] : ["chain"])].map((kind) => {
-      const graph = kind === "graph" && !asked.quantity.startsWith("contribution");
-      const options = graph ? { ...OPTIONS[kind], lens } : (OPTIONS[kind] ?? {});
-      return [kind, page.view(kind, options).el] as const;
-    });
-    await look();
-    for (const [kind, el] of drawn) {
-      if (views.includes(kind)) expect(told(truth, el), `${kind} tells it`).not.toEqual([]);
-    }
-    await open(asked);
-    expect(told(truth), "what was hovered over before is no help").toEqual([]);
-    await look();
-    expect(told(truth)).toEqual([]);
-    for (const [kind, el] of drawn) {
-      if (views.includes(kind)) expect(el.innerHTML.includes("?"), `${kind} has a ?`).toBe(true);
-    }
-    await click("show me");
-    await look();
-    expect(told(truth, card)).not.toEqual([]);
-    for (const [kind, el] of drawn) {
-      if (views.includes(kind)) expect(told(truth, el), `${kind} tells again`).not.toEqual([]);
-    }
-  });
-
-  test("nor does text that is driven, nor a mark's tooltip, nor a colour", async () => {
-    page.table();
-    page.view("contributions");
-    page.live.select("weight_hh_l0[0,1]");
-    await rest();
-    expect(page.at("label").get("value")).toMatch(/\d/);
-    await open({ quantity: "by_source[weight_hh_l0[0,1]]", index: [0] }, GRADIENT);
-    expect(page.at("label").get("value")).toBe("∂ ?");
-    expect(page.at("bars").get("enable_hover")).toBe(false);
-    const total = document.querySelector('[data-sum="total,0"]') as HTMLElement;
-    expect(total.dataset["sign"]).toBe("?");
-    expect(total.dataset["value"]).toBe("?");
-    await click("show me");
-    expect(page.at("bars").get("enable_hover")).toBe(true);
-    expect(page.at("label").get("value")).toBe("∂ ?");
-    await click("next");
-    await click("show me");
-    expect(page.at("label").get("value")).toMatch(/\d/);
-    expect(Number(total.dataset["value"])).toBeCloseTo(TRUTH, 12);
-  });
-
-  test("and the number stays hidden where the network moves", async () => {
-    page.table();
-    await open(GRADIENT);
-    page.live.move("weight_hh_l0", 0, 0.75);
-    await rest();
-    const changes = moved("weight_hh_l0", 0, 0.75);
-    const now = numbers("gradient[weight_hh_l0]", changes)[1];
-    expect(Math.abs(now - TRUTH)).toBeGreaterThan(1e-3);
-    expect(told(now)).toEqual([]);
-    await type(String(now));
-    expect(verdict()).toBe("right");
-    expect(told(now)).not.toEqual([]);
-  });
-
-  test("of zeros, only those of the same quantity are hidden", async () => {
-    page.live.assign({ h0: Float64Array.of(0, 0) });
-    page.table();
-    page.view("contributions");
-    page.live.select("weight_hh_l0[0,1]");
-    await rest();
-    const sum = () => document.querySelector<HTMLElement>('[data-sum="source,0"]');
-    const cells = () => [...document.querySelectorAll<HTMLElement>("[data-cell]")];
-    expect(sum()?.textContent).toBe("0"); // the first step reads a state of zeros
-    await open({ quantity: "contribution[weight_hh_l0[0,1]]", index: [0, 0] });
-    expect(sum()?.textContent).toBe("0");
-    const hidden = cells().filter((cell) => cell.textContent === "?");
-    expect(hidden.map((cell) => cell.dataset["cell"])).toEqual([
-      "0,0",
-      "0,1",
-      "0,2",
-      "1,0",
-      "1,2",
-      "2,0",
-    ]);
-    expect(document.querySelector("tbody")?.textContent).not.toContain("?");
-    unmount();
-    await open({ quantity: "by_source[weight_hh_l0[0,1]]", index: [0] });
-    expect(sum()?.textContent).toBe("?");
-    expect(cells().filter((cell) => cell.textContent === "?")).toEqual([]);
-  });
-
-  test("a card that is taken away hides nothing", async () => {
-    page.table();
-    await open(GRADIENT);
-    expect(told(TRUTH)).toEqual([]);
-    unmount();
-    await rest();
-    expect(told(TRUTH)).not.toEqual([]);
-    expect(model.listeners).toEqual([]);
-    unmount = () => {};
   });
 });
 
