@@ -19,7 +19,8 @@ from .network import Network
 class Preset:
     """A network that shows something, what that is, and where it shows best.
 
-    ``entry`` is a parameter entry and ``focus`` a loss step and a source step, 0-based.
+    ``entry`` is a parameter entry and ``focus`` a loss step and a source step, 0-based. ``about``
+    says in a word or two what a name alone does not.
     """
 
     name: str
@@ -27,6 +28,12 @@ class Preset:
     make: Callable[[], Network]
     entry: str
     focus: tuple[int, int]
+    about: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the toolbar calls it."""
+        return f"{self.name}: {self.about}" if self.about else self.name
 
 
 def preset(name: str) -> Network:
@@ -160,6 +167,7 @@ PRESETS: Mapping[str, Preset] = {
             question_a,
             "weight_hh_l0[0,1]",
             (2, 1),
+            "gradients by name",
         ),
         Preset(
             "question D",
@@ -168,6 +176,7 @@ PRESETS: Mapping[str, Preset] = {
             _question_d,
             "weight_ih_l0[0,0]",
             (1, 0),
+            "two linear steps",
         ),
         Preset(
             "fading memory",

@@ -14,6 +14,8 @@ export interface CellChoice {
 
 export interface Preset {
   readonly name: string;
+  /** Its name, and what it is where the name alone does not say. */
+  readonly label: string;
   readonly say: string;
   /** The entry that shows it best. */
   readonly entry: string;
@@ -31,6 +33,7 @@ interface CatalogueJson {
   readonly cells: { label: string; templates: Record<Bias, object> }[];
   readonly presets: {
     name: string;
+    label: string;
     say: string;
     entry: string;
     cell: [number, number];

@@ -14,6 +14,7 @@ const catalogue = {
   presets: [
     {
       name: "as it is",
+      label: "as it is: two units",
       say: "Nothing new.",
       entry: "weight_hh_l0[1,0]",
       cell: [2, 1],
@@ -21,6 +22,7 @@ const catalogue = {
     },
     {
       name: "turned",
+      label: "turned",
       say: "Its weights are turned round.",
       entry: "weight_hh_l0[1,1]",
       cell: [1, 0],
@@ -62,6 +64,7 @@ const weights = () => [...page.live.network.values["weight_hh_l0"]];
 
 test("a network that was opened as a preset goes by its name", () => {
   expect(choice("preset").value).toBe("as it is");
+  expect(choice("preset").selectedOptions[0].textContent).toBe("as it is: two units");
   expect(el.textContent).toContain("Nothing new.");
 });
 
@@ -155,13 +158,21 @@ test("a gradient-descent step moves every parameter against its gradient, and no
   expect([...page.live.network.values["x"]]).toEqual(network().values["x"]);
 });
 
-test("a rate that is no number disables the step and says what is expected", async () => {
+test.each([
+  ["fast", "a rate is a number above 0, such as 0.1"],
+  ["0", "a rate is a number above 0, such as 0.1: 0 moves nothing"],
+  ["−0,5", "a rate is a number above 0, such as 0.1: a negative one climbs"],
+])("a rate of %s disables the step and says what is expected", async (text, expected) => {
   const rate = el.querySelector("input") as HTMLInputElement;
-  rate.value = "fast";
+  rate.value = text;
   rate.dispatchEvent(new Event("input"));
   await settle();
   expect(rate.getAttribute("aria-invalid")).toBe("true");
-  expect(el.querySelector("[role=alert]")?.textContent).toContain("a number");
+  const alert = el.querySelector("[role=alert]");
+  expect(alert?.textContent).toBe(expected);
+  expect(rate.getAttribute("aria-describedby")).toBe(alert?.id);
+  const step = el.querySelector("[aria-label='gradient-descent step']") as HTMLButtonElement;
+  expect([step.disabled, step.title]).toEqual([true, `${expected} (more settings)`]);
   const before = weights();
   await press("gradient-descent");
   expect(weights()).toEqual(before);

@@ -22,8 +22,8 @@ def catalogue() -> dict[str, Any]:
     -------
     dict
         ``cells``: a list of ``{label, templates}``, with the folded template for the bias forms
-        "two" (PyTorch), "one" (Flux, Keras) and "none"; ``presets``: a list of ``{name, say,
-        network}``.
+        "two" (PyTorch), "one" (Flux, Keras) and "none"; ``presets``: a list of ``{name, label,
+        say, entry, cell, network}``.
     """
     makers: dict[str, Any] = {
         f"RNN · {nonlinearity}": lambda bias, n=nonlinearity: rnn(
@@ -42,6 +42,7 @@ def catalogue() -> dict[str, Any]:
         "presets": [
             {
                 "name": one.name,
+                "label": one.label,
                 "say": one.say,
                 "entry": one.entry,
                 "cell": one.focus,

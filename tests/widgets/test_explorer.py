@@ -126,6 +126,9 @@ def test_the_catalogue_has_every_cell_that_can_be_built(browser):
 
 def test_the_catalogue_has_every_preset(browser):
     offered = catalogue()["presets"]
+    labels = {one["name"]: one["label"] for one in offered}
+    assert labels["question A"] == "question A: gradients by name"
+    assert labels["GRU skip"] == "GRU skip"  # says it itself
     assert [one["name"] for one in offered] == list(PRESETS)
     for one in offered:
         assert Network.from_json(json.dumps(one["network"])).check()

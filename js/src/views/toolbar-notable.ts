@@ -6,8 +6,22 @@ import type { Program } from "../engine/program";
 /** How far a gradient-descent step goes before anyone has said. */
 export const RATE = "0.1";
 
-/** A typed rate; NaN if it is no number. */
+/** A typed rate; NaN if it is no number above 0. */
 export function rateOf(text: string): number {
+  const rate = read(text);
+  return rate > 0 ? rate : Number.NaN;
+}
+
+/** What is wrong with a typed rate, "" if nothing is. */
+export function refusedRate(text: string): string {
+  const rate = read(text);
+  if (rate > 0) return "";
+  const expected = "a rate is a number above 0, such as 0.1";
+  if (rate === 0) return `${expected}: 0 moves nothing`;
+  return rate < 0 ? `${expected}: a negative one climbs` : expected;
+}
+
+function read(text: string): number {
   const plain = text.trim().replace("−", "-").replace(",", ".");
   return plain && Number.isFinite(Number(plain)) ? Number(plain) : Number.NaN;
 }

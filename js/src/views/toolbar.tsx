@@ -13,7 +13,7 @@ import { refit } from "../refit";
 import { KernelNotice, useUniqueId } from "./kit";
 import { Message } from "./parameters-bubble";
 import { Choice, Everyday, Others } from "./toolbar-choices";
-import { notable, RATE, rateOf } from "./toolbar-notable";
+import { notable, RATE, rateOf, refusedRate } from "./toolbar-notable";
 
 export function Toolbar({ lab, view }: { lab: LiveLab; view: AnyModel }) {
   const program = useComputed(() => {
@@ -40,7 +40,7 @@ export function Toolbar({ lab, view }: { lab: LiveLab; view: AnyModel }) {
         <Presets lab={lab} catalogue={catalogue} />
         <Everyday program={program} catalogue={catalogue} change={change} />
         <Acts lab={lab} />
-        <Descent lab={lab} rate={rateOf(rate)} />
+        <Descent lab={lab} text={rate} />
       </div>
       <div class="rw-row rw-more-line">
         <button
@@ -101,14 +101,14 @@ function Presets({ lab, catalogue }: { lab: LiveLab; catalogue: Catalogue }) {
     lab.select(entry);
     lab.selectCell(...cell);
   };
-  const names = catalogue.presets.map(({ name }) => name);
+  const named = catalogue.presets.map(({ name, label }) => [name, label] as const);
   const { preset } = lab.origin.value;
   return (
     <Choice
       label="preset"
       title="A network that shows something"
       value={preset}
-      options={preset ? names : [["", "your own"], ...names]}
+      options={preset ? named : [["", "your own"], ...named]}
       choose={choose}
     />
   );
@@ -150,10 +150,12 @@ function Acts({ lab }: { lab: LiveLab }) {
   );
 }
 
-/** `rate` is NaN where what was typed is no number. */
-function Descent({ lab, rate }: { lab: LiveLab; rate: number }) {
+/** `text` is the rate as it was typed. */
+function Descent({ lab, text }: { lab: LiveLab; text: string }) {
   lab.revision.value; // else it would not be drawn anew: its props stay the same
   const { gradients, program, values } = lab.results;
+  const rate = rateOf(text);
+  const refused = refusedRate(text);
   const descend = () => {
     const moved = Object.keys(program.parameters).map((leaf) => [
       leaf,
@@ -168,8 +170,12 @@ function Descent({ lab, rate }: { lab: LiveLab; rate: number }) {
     <button
       type="button"
       aria-label="gradient-descent step"
-      disabled={!Number.isFinite(rate) || !finite}
-      title={`Every parameter moves against its gradient: θ − ${rate} · ∂L/∂θ (rate: more settings)`}
+      disabled={refused !== "" || !finite}
+      title={
+        refused
+          ? `${refused} (more settings)`
+          : `Every parameter moves against its gradient: θ − ${rate} · ∂L/∂θ (rate: more settings)`
+      }
       data-lm-suppress-shortcuts="true"
       onClick={descend}
     >
@@ -180,7 +186,7 @@ function Descent({ lab, rate }: { lab: LiveLab; rate: number }) {
 
 function Rate({ text, set }: { text: string; set: (text: string) => void }) {
   const id = useUniqueId();
-  const valid = Number.isFinite(rateOf(text));
+  const refused = refusedRate(text);
   return (
     <label class="rw-choice">
       rate
@@ -188,18 +194,16 @@ function Rate({ text, set }: { text: string; set: (text: string) => void }) {
         class="rw-rate"
         value={text}
         inputMode="decimal"
-        aria-invalid={!valid}
-        aria-describedby={valid ? undefined : id}
-        title={valid ? "How far one gradient-descent step goes" : REFUSED_RATE}
+        aria-invalid={refused !== ""}
+        aria-describedby={refused ? id : undefined}
+        title={refused || "How far one gradient-descent step goes: a number above 0"}
         data-lm-suppress-shortcuts="true"
         onInput={(event) => set(event.currentTarget.value)}
       />
-      {!valid && <Message id={id}>{REFUSED_RATE}</Message>}
+      {refused && <Message id={id}>{refused}</Message>}
     </label>
   );
 }
-
-const REFUSED_RATE = "a rate is a number such as 0.1";
 
 function Loss({ lab }: { lab: LiveLab }) {
   lab.revision.value; // see above
