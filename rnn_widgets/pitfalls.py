@@ -12,7 +12,7 @@ from .core.gradients import Gradients
 from .core.names import UnknownNameError, unknown
 from .core.ops import Array
 from .core.pitfalls import MISTAKES, Case, Replay, sensible
-from .core.pitfalls_words import errors, furthest, sentence, share
+from .core.pitfalls_words import done, errors, furthest, sentence, share, where, where_of
 from .core.results import Contributions
 from .interop import names as other_names
 from .network import Network
@@ -200,6 +200,16 @@ class Pitfall:
             return f"This mistake makes no sense for this network: {reason}."
         right, wrong = self._bench.replay(), self._replay()
         return sentence(self._name, self._bench.case, right, wrong)
+
+    def _told(self, what: str, leaf: str, index: tuple[int, ...]) -> list[str]:
+        """`sentence` in three: what was done, of what is shown, and of the whole network."""
+        case, right, wrong = self._bench.case, self._bench.replay(), self._replay()
+        entry = f"{leaf}[{','.join(map(str, index))}]" if index else leaf
+        return [
+            f"{done(self._name, case, wrong)}.",
+            f"Shown is {what} of {entry}: {where_of(case, right, wrong, leaf, index)}.",
+            f"In the whole network, over all parameters: {where(case, right, wrong)}.",
+        ]
 
     def heatmap(self, wrt: str | None = None, **options: Any) -> ReplayMap:
         """Right contributions, the mistake's beside them, and their difference, on one scale.

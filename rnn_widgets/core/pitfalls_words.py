@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,26 @@ def share(size: float) -> str:
 
 def sentence(name: str, case: Case, right: Replay, wrong: Replay) -> str:
     """One sentence: what was done, which contributions are wrong, and how far gradients are off."""
-    return f"{done(name, case, wrong)}: {_where(case, right, wrong)}."
+    return f"{done(name, case, wrong)}: {where(case, right, wrong)}."
+
+
+def where_of(
+    case: Case, right: Replay, wrong: Replay, leaf: str, index: tuple[int, ...] = ()
+) -> str:
+    """Of one parameter or entry and its maps, which contributions are wrong, and how much."""
+    entry: Any = (..., *index)
+    one, other = (replay.contributions[leaf][entry] for replay in (right, wrong))
+    gradient, there = (np.asarray(replay.gradients[leaf][entry]) for replay in (right, wrong))
+    if not all(np.isfinite(array).all() for array in (one, other, gradient, there)):
+        return "the numbers overflow, and cannot be compared"
+    noise = ROUNDING * max(right.scales[leaf], wrong.scales[leaf])
+    which = " that are not 0 in the first map or the second"
+    terms = _counted(*_kinds(case, [(one, other, noise)]), which)
+    if float(np.abs(there - gradient).max()) <= noise:
+        return f"{terms}, yet its gradient is right" if terms else "here it makes no difference"
+    off = error(gradient, there)
+    size = "is not 0 as it should be" if np.isinf(off) else f"is off by {share(off)}"
+    return f"{terms or 'no contribution differs'}; its gradient {size}"
 
 
 def done(name: str, case: Case, wrong: Replay) -> str:
@@ -97,7 +117,8 @@ def done(name: str, case: Case, wrong: Replay) -> str:
     return "The update gate z and 1 − z had changed places"
 
 
-def _where(case: Case, right: Replay, wrong: Replay) -> str:
+def where(case: Case, right: Replay, wrong: Replay) -> str:
+    """Which contributions are wrong over all parameters, and which gradient is furthest off."""
     found = errors(right, wrong)
     name, worst = furthest(found)
     if np.isnan(worst):
@@ -124,14 +145,19 @@ def _far(name: str, off: float, *, most: bool = False) -> str:
 
 def _terms(case: Case, right: Replay, wrong: Replay) -> str:
     """How many contributions are acausal, missing or of another value; "" if none differs."""
-    acausal, missing, other, total = counts(case, right, wrong)
-    parts = [f"{acausal} {_verb(acausal, 'is', 'are')} acausal"] if acausal else []
+    return _counted(*counts(case, right, wrong))
+
+
+def _counted(acausal: int, missing: int, other: int, total: int, which: str = "") -> str:
+    come = _verb(acausal, "comes from a step after its", "come from steps after their")
+    parts = [f"{acausal} {come} loss, on which it cannot depend"] if acausal else []
     parts += [f"{missing} {_verb(missing, 'is', 'are')} missing"] if missing else []
     parts += [f"{other} {_verb(other, 'has', 'have')} another value"] if other else []
     if not parts:
         return ""
-    joined = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-    return f"of {total} {_verb(total, 'contribution', 'contributions')} C[t, k], {joined}"
+    comma = "," if acausal else ""  # closes what is said of the first
+    joined = parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + f"{comma} and " + parts[-1]
+    return f"of {total} {_verb(total, 'contribution', 'contributions')} C[t, k]{which}, {joined}"
 
 
 def _verb(count: int, one: str, many: str) -> str:
@@ -143,12 +169,21 @@ def counts(case: Case, right: Replay, wrong: Replay) -> tuple[int, int, int, int
 
     A pair counts once, whatever the parameter; of a bidirectional network none is acausal.
     """
+    return _kinds(
+        case,
+        [
+            (one, wrong.contributions[name], ROUNDING * max(right.scales[name], wrong.scales[name]))
+            for name, one in right.contributions.items()
+        ],
+    )
+
+
+def _kinds(case: Case, pairs: list[tuple[Array, Array, float]]) -> tuple[int, int, int, int]:
+    """`counts` of right and wrong contributions with the rounding of each."""
     steps = case.program.seq_len
     shape = (steps, steps)
     there, here, differs = (np.zeros(shape, dtype=bool) for _ in range(3))
-    for name, one in right.contributions.items():
-        other = wrong.contributions[name]
-        noise = ROUNDING * max(right.scales[name], wrong.scales[name])
+    for one, other, noise in pairs:
         there |= _beyond(one, 0.0)
         here |= _beyond(other, 0.0)
         differs |= _beyond(other - one, noise)

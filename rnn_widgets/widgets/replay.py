@@ -64,7 +64,7 @@ class ReplayMap(Still, ipywidgets.VBox):
         columns = Layout(grid_template_columns="repeat(auto-fit, minmax(300px, 1fr))")
         self._said = ipywidgets.HTML()
         self._grid = ipywidgets.GridBox(self._figures, layout=columns)
-        super().__init__([self._said, self._grid])
+        super().__init__()
         self.add_class("rw-replay")
         self._draw()
         if lab is not None:
@@ -72,11 +72,13 @@ class ReplayMap(Still, ipywidgets.VBox):
             lab.observe(self._changed, ["_network", "selection"])
         close_earlier_runs(self)
 
-    def _parsed(self) -> tuple[str, tuple[int, ...]]:
+    def _entry(self) -> str:
         lab = self._pitfall.lab
-        wrt = lab.selection if self._wrt == "selection" else self._wrt
+        return lab.selection if self._wrt == "selection" else self._wrt
+
+    def _parsed(self) -> tuple[str, tuple[int, ...]]:
         program = self._pitfall.net.program
-        return parse_parameter(native(program, wrt, ordered=False), program)
+        return parse_parameter(native(program, self._entry(), ordered=False), program)
 
     def _changed(self, _: Any) -> None:
         self._draw()
@@ -93,12 +95,14 @@ class ReplayMap(Still, ipywidgets.VBox):
 
     def _draw(self) -> None:
         """Show the network as it is now, or say why there is nothing to show."""
-        self._told = self._sentence()
-        self._said.value = f'<p role="status" style="{STYLE}">{escape(self._told)}</p>'
-        if self._pitfall.why_not or not self._exists():
-            for figure in self._figures:
-                for part in (*figure.marks, *figure.axes):
-                    part.visible = False
+        missing = self._missing()
+        told = [missing] if missing else self._pitfall._told(self._what, *self._parsed())
+        self._told = " ".join(told)
+        lines = "\n".join(f'<p style="{STYLE}">{escape(line)}</p>' for line in told)
+        self._said.value = f'<div role="status">{lines}</div>'
+        shown = [self._said] if missing else [self._said, self._grid]
+        self.children = shown  # the same ones are no change
+        if missing:
             return
         arrays = self._arrays()
         limit = float(transformed(np.stack(arrays), "limit"))
@@ -109,30 +113,26 @@ class ReplayMap(Still, ipywidgets.VBox):
                 color.min, color.max = -limit, limit
             # Together: a browser's map checks its rows against its colours.
             with mark.hold_sync(), mark.hold_trait_notifications():
-                mark.row, mark.column, mark.color, mark.visible = steps, steps, array, True
+                mark.row, mark.column, mark.color = steps, steps, array
             axes[0].label = key.replace("{}", f"{limit:.4g}")
             for axis in axes:
-                axis.visible, axis.num_ticks = True, MOST_STEPS
+                axis.num_ticks = MOST_STEPS
 
-    def _exists(self) -> bool:
-        try:
-            self._parsed()
-        except (KeyError, IndexError, ValueError):  # a name of Keras's may join leaves by now
-            return False
-        return True
-
-    def _sentence(self) -> str:
-        if not self._pitfall.why_not and not self._exists():
-            return f"{self._wrt} does not exist in this network."
+    def _missing(self) -> str:
+        """Why there are no maps to show; "" where there are."""
         if self._pitfall.why_not:
             return self._pitfall.sentence
-        name, index = self._parsed()
-        entry = f"{name}[{','.join(map(str, index))}]" if index else name
-        return f"{self._what} of {entry}. {self._pitfall.sentence}"
+        try:
+            self._parsed()
+        except (KeyError, IndexError, ValueError) as error:  # a name of Keras's may join leaves now
+            of = self._entry()
+            why = str(error).removesuffix(".")
+            return f"{of} does not exist in this network, so there are no maps of it: {why}."
+        return ""
 
     def _still(self) -> Picture:
         said = sentence(self._told, WIDE)
-        if self._pitfall.why_not or not self._exists():
+        if self._missing():
             return said
         maps = [figure._still(WIDE / 3, 220.0) for figure in self._figures]
         return stacked([said, beside(maps, [])], [self._told])

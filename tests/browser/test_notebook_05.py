@@ -76,7 +76,9 @@ def test_05_in_jupyterlab(open_tutorial: Callable[[str], OpenNotebook]) -> None:
     # Question D, at 0.5, at the slider's ends, and near the 0.001 that was asked about.
     assert len(page.evaluate(MAPS)) == 9
     shows(0, *forward_order(0.5))
-    expect(said.first).to_contain_text("1 is acausal and 1 is missing")
+    expect(said.first).to_contain_text(
+        "1 comes from a step after its loss, on which it cannot depend, and 1 is missing"
+    )
     page.locator(".noUi-handle").first.focus()
     for key, w in (("End", 1.0), ("Home", -1.0)):
         page.keyboard.press(key)

@@ -82,9 +82,7 @@ def test_three_maps_follow_the_slider(open_lab: Opener) -> None:
     agrees(notebook)
     assert notebook.page.evaluate(MAPS) != before
     said = notebook.page.locator(".rw-replay [role=status]")
-    expect(said).to_have_text(
-        notebook.python("'C[t, k] of weight_hh_l0[0,1]. ' + pitfall.sentence")
-    )
+    expect(said).to_have_text(notebook.python("view._told"))
     headings = notebook.page.locator(".rw-replay .mainheading")
     expect(headings).to_have_text(["right", "forward order", "wrong − right"])
     no_violations(notebook.page)

@@ -54,7 +54,10 @@ def test_an_acausal_term_takes_the_place_of_a_missing_one() -> None:
     wrong = pitfall.contributions()["weight_ih_l0"][..., 0, 0]
     assert_allclose(wrong, [[0.3, 0.001 * 2.5], [0, 2.5]])
     assert_allclose(pitfall.difference()["weight_ih_l0"][..., 0, 0], wrong - right)
-    assert "of 4 contributions C[t, k], 1 is acausal and 1 is missing" in pitfall.sentence
+    assert (
+        "of 4 contributions C[t, k], 1 comes from a step after its loss, on which it cannot "
+        "depend, and 1 is missing"
+    ) in pitfall.sentence
     told = "weight_hh_l0 is furthest off, by 0.1 % (1 of 3 parameters' gradients is right)"
     assert told in pitfall.sentence
 
@@ -210,7 +213,10 @@ def test_sentences_count_what_is_wrong() -> None:
     pitfalls = rw.pitfalls(stirred(rw.lstm(2, 3, 4), 2))
     of_all = "of {} contributions C[t, k], {};"
     for name, told in {
-        "forward order": of_all.format(16, "6 are acausal and 6 are missing"),
+        "forward order": of_all.format(
+            16,
+            "6 come from steps after their loss, on which it cannot depend, and 6 are missing",
+        ),
         "detached each step": of_all.format(10, "6 are missing"),
         "cell carry dropped": of_all.format(10, "6 have another value"),
         "reversed input": of_all.format(10, "10 have another value"),

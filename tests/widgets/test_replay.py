@@ -31,7 +31,6 @@ def agrees(view: ReplayMap, net: rw.Network, name: str) -> None:
     marks = [figure.marks[0] for figure in view.children[1].children]
     largest = max(np.abs(right).max(), np.abs(wrong).max(), np.abs(wrong - right).max())
     for mark in marks:
-        assert mark.visible
         scale = mark.scales["color"]
         assert largest <= scale.max <= 1.34 * largest
         assert scale.min == -scale.max
@@ -64,7 +63,8 @@ def test_it_follows_a_lab_through_every_change() -> None:
     agrees(view, lab.net, "forward order")
     lab.net = rw.rnn(2, 1, 4)
     assert f"{ENTRY} does not exist in this network" in told(view)
-    assert not any(figure.marks[0].visible for figure in view.children[1].children)
+    assert "weight_hh_l0 has shape (1, 1)" in told(view)
+    assert list(view.children) == [view._said]  # no empty frames of maps
     lab.net = rw.rnn(2, 3, 1)
     assert "makes no sense for this network: there is only one step" in told(view)
     lab.net = rw.rnn(2, 3, 5)
@@ -97,6 +97,40 @@ def test_it_follows_the_selection() -> None:
         name = entry.split("[")[0]
         np.testing.assert_array_equal(shown(view)[1], pitfall.contributions()[name][(..., *index)])
         assert entry in told(view)
+
+
+def test_the_caption_tells_the_entry_shown_from_the_whole_network() -> None:
+    net = rw.rnn(2, 3, 4)  # h0 is 0: nothing to multiply at the first step
+    pitfall = rw.pitfalls(net)["detached each step"]
+    did, shown_here, whole = pitfall.heatmap(ENTRY)._told.split(". ")
+    assert did == "The state was detached at every step, so no loss reaches back through it"
+    right, wrong = (made["weight_hh_l0"][0, 1] for made in (net.gradients(), pitfall.gradients()))
+    assert shown_here == (
+        "Shown is C[t, k] of weight_hh_l0[0,1]: of 6 contributions C[t, k] that are not 0 in the "
+        "first map or the second, 3 are missing; its gradient is off by "
+        f"{100 * abs(wrong - right) / abs(right):.3g} %"
+    )
+    assert whole.startswith(
+        "In the whole network, over all parameters: of 10 contributions C[t, k], 6 are missing; "
+        "the gradient of bias_ih_l0 is furthest off, by"
+    )
+    of_all = pitfall.heatmap("bias_ih_l0")._told
+    assert "Shown is ‖C[t, k]‖ of bias_ih_l0: of 10 contributions" in of_all
+    assert f"its gradient is off by {100 * pitfall.errors['bias_ih_l0']:.3g} %" in of_all
+
+
+def test_the_caption_of_an_entry_that_the_mistake_leaves_right() -> None:
+    late = rw.pitfalls(rw.rnn(2, 3, 4))["off-by-one hidden state"]
+    assert (
+        "Shown is C[t, k] of bias_ih_l0[0]: here it makes no difference."
+        in late.heatmap("bias_ih_l0[0]")._told
+    )
+    nothing = rw.rnn(2, 3, 4).replace(weight_hh_l0=np.zeros((3, 3)))
+    late = rw.pitfalls(nothing)["off-by-one hidden state"].heatmap("weight_hh_l0[0,0]")
+    assert "4 have another value; its gradient is off by" in late._told
+    huge = rw.rnn(1, 2, 3, nonlinearity="identity").replace(weight_hh_l0=np.full((2, 2), 1e200))
+    overflows = rw.pitfalls(huge)["reversed input"].heatmap()._told
+    assert "of weight_hh_l0: the numbers overflow, and cannot be compared." in overflows
 
 
 def listeners(lab: Any, view: ReplayMap) -> int:
