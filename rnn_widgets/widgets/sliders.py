@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 
 class Slider(Refusing, Still, ipywidgets.FloatSlider):
-    """An ordinary slider, with a picture for where it cannot be drawn. Made by `Lab.slider`."""
+    """An ordinary slider, with a picture for where it cannot be drawn. Made by `Lab.slider`.
+
+    A lesson makes one of its own for a number that is no entry, such as a factor.
+    """
 
     def _refuse(self, name: str, value: Any) -> None:
         """NaN, which a slider would take and the network refuse."""
@@ -36,7 +39,7 @@ class Slider(Refusing, Still, ipywidgets.FloatSlider):
     def _still(self) -> Picture:
         at, low, high = map(three_digits, (self.value, self.min, self.max))
         picture = Picture(430, 30, [f"from {low} to {high}"], name=f"{self.description} = {at}")
-        share = (self.value - self.min) / (self.max - self.min)
+        share = (self.value - self.min) / ((self.max - self.min) or 1.0)
         picture.text(12, 19, self.description)
         picture.rect(170, 13, 180, 4, fill=LINE)
         picture.circle(170 + 180 * share, 15, 7, fill=CARD, stroke=QUIET)
