@@ -2,38 +2,41 @@
 /** Leaves that are no cards: cells, seeds that the loss makes, classes. */
 
 import { beforeEach, describe, expect, test } from "vitest";
+import { hasRoom } from "../src/views/parameters-grid";
+import { type Leaf, leavesOf } from "../src/views/parameters-leaves";
 import { settle } from "./page";
 import { CASE, drag, el, json, page, press, show, slider, value } from "./parameters-panel";
 import { type Case, VECTORS } from "./vectors";
 
-describe("a large leaf", () => {
-  const large = () => {
-    const { program, values } = CASE;
-    const sizes = program as {
-      hidden_size: number;
-      input_size: number;
-      seq_len: number;
-      loss_steps: number[];
-    };
-    const H = 9;
-    const of = (count: number) => Array.from({ length: count }, (_, at) => at / 100);
-    const { input_size: I, seq_len: T } = sizes;
-    const all: Record<string, number> = {
-      weight_ih_l0: H * I,
-      weight_hh_l0: H * H,
-      bias_ih_l0: H,
-      bias_hh_l0: H,
-      x: T * I,
-      h0: H,
-      v: T * H,
-    };
-    const kept = Object.keys(values).filter((leaf) => leaf in all);
-    return {
-      ...program,
-      hidden_size: H,
-      values: Object.fromEntries(kept.map((leaf) => [leaf, of(all[leaf])])),
-    };
+/** The network of the vectors with so many units. */
+function large(H = 9) {
+  const { program, values } = CASE;
+  const sizes = program as {
+    hidden_size: number;
+    input_size: number;
+    seq_len: number;
+    loss_steps: number[];
   };
+  const of = (count: number) => Array.from({ length: count }, (_, at) => at / 100);
+  const { input_size: I, seq_len: T } = sizes;
+  const all: Record<string, number> = {
+    weight_ih_l0: H * I,
+    weight_hh_l0: H * H,
+    bias_ih_l0: H,
+    bias_hh_l0: H,
+    x: T * I,
+    h0: H,
+    v: T * H,
+  };
+  const kept = Object.keys(values).filter((leaf) => leaf in all);
+  return {
+    ...program,
+    hidden_size: H,
+    values: Object.fromEntries(kept.map((leaf) => [leaf, of(all[leaf])])),
+  };
+}
+
+describe("a large leaf", () => {
   const cell = (entry: string) => el.querySelector(`td[data-entry="${entry}"]`) as HTMLElement;
   const served = () => el.querySelector("[data-leaf=weight_hh_l0] .rw-card") as HTMLElement;
 
@@ -88,6 +91,37 @@ describe("a large leaf", () => {
     expect(document.activeElement).toBe(cell("weight_hh_l0[0,0]"));
     press(document.activeElement as Element, "Delete");
     expect(value("weight_hh_l0", 0)).toBe(0);
+  });
+
+  test("follows its largest number with every cell's colour", async () => {
+    const depth = () =>
+      Number.parseFloat(cell("weight_hh_l0[4,4]").style.getPropertyValue("--rw-depth"));
+    const before = depth();
+    page.live.move("weight_hh_l0", 0, 8);
+    await settle();
+    expect(depth()).toBeLessThan(before / 2);
+  });
+
+  test("says no derivative that was hovered over before it was hidden", async () => {
+    const over = () =>
+      cell("weight_hh_l0[1,2]").dispatchEvent(new Event("pointerover", { bubbles: true }));
+    over();
+    const { data } = page.live.results.quantity("gradient[weight_hh_l0[1,2]]");
+    const digits = String(Math.abs(data[0]));
+    expect(cell("weight_hh_l0[1,2]").title).toContain(digits);
+    page.live.veil.cover({}, () => [{ number: data[0], quantity: "gradient" }]);
+    await settle();
+    expect(cell("weight_hh_l0[1,2]").title).not.toContain(digits);
+    over();
+    expect(cell("weight_hh_l0[1,2]").title).toContain("?");
+  });
+
+  test("hides no number of its own, which is given", async () => {
+    page.live.veil.cover({}, () => [{ number: 0.11, quantity: "gradient" }]);
+    page.live.move("weight_hh_l0", 40, 0.11);
+    await settle();
+    expect(cell("weight_hh_l0[1,2]").textContent).toBe("0.110");
+    expect(cell("weight_hh_l0[4,4]").textContent).toBe("0.110");
   });
 
   test("writes only the cells that change", async () => {
@@ -160,4 +194,23 @@ describe("with another loss than free seeds", () => {
     expect(field.value).toBe(String(other));
     expect(el.querySelector("[role=alert]")).toBeNull();
   });
+});
+
+test("there is a card for each entry where they and the row labels have room", async () => {
+  await show(json(CASE));
+  const leaf = leavesOf(page.live.network.program).find(({ name }) => name === "weight_hh_l0");
+  const { columns } = leaf as Leaf;
+  const needed = 61 * columns + 30;
+  expect([needed - 1, needed].map((width) => hasRoom(leaf as Leaf, width))).toEqual([false, true]);
+  const many = { ...(leaf as Leaf), rows: Math.floor(64 / columns) };
+  expect(hasRoom(many, needed)).toBe(true);
+  expect(hasRoom({ ...many, rows: many.rows + 1 }, needed)).toBe(false);
+});
+
+test.each([
+  [4, undefined],
+  [5, "true"],
+])("a table of %i columns is wide: %s", async (H, wide) => {
+  await show(large(H), ["weight_hh_l0"]);
+  expect(el.querySelector<HTMLElement>("table.rw-part")?.dataset["wide"]).toBe(wide);
 });
