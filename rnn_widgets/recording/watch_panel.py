@@ -12,7 +12,7 @@ from ipywidgets import Layout, VBox, Widget
 from rnn_widgets.core.ops import Array
 from rnn_widgets.widgets.figures import TEXT
 
-from .views.drawing import ACCENT, axis, blank_figure, drawable, key
+from .views.drawing import ACCENT, axis, blank_figure, drawable, marked
 from .views.scales import Ticks
 from .views.selection import Selection
 from .views.view import Foot, close_all
@@ -81,8 +81,8 @@ class Panel:
         """Write along the axes, and over the panels."""
         for of, ticks in ((self._step, across), (self._upright, up)):
             with of.hold_sync():
-                of.tick_labels = {key(place): text for place, text in ticks}
-                of.tick_values = np.array([place for place, _ in ticks])
+                for trait, value in marked(ticks).items():
+                    setattr(of, trait, value)
         with self._captions.hold_sync():
             self._captions.x = np.array([x for x, _, _ in captions] or [0.0])
             self._captions.y = np.array([y for _, y, _ in captions] or [0.0])

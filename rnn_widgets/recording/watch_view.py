@@ -69,14 +69,13 @@ class WatchView(Still, VBox):
         self.state = _switch("state", ["h", "c"] if watch.cell is not None else ["h"], "h")
         switches = [self.scale, self.direction, self.state]
         used = [one for one in switches if len(one.options) > 1]
-        # bqplot may miss a title that comes while the figure is being put on the page.
-        self.map.figure.title = self._map_title
         figures = HBox([self.map.box, self.curves.box], layout=Layout(flex_flow="row wrap"))
         row = Layout(flex_flow="row wrap", margin="0 0 0 8px")
         below, chosen = HBox([self.moment, self._told], layout=row), HBox(used, layout=row)
         chosen.add_class("rw-controls")
         self._kept = [self.moment, self._told, *switches, figures, below, chosen]
-        super().__init__([figures, below, chosen])
+        self._whole = [figures, below, chosen]
+        super().__init__([below])
         self.add_class("rw-view")
         self.moment.observe(self._moved, "value")
         for one in switches:
@@ -137,6 +136,9 @@ class WatchView(Still, VBox):
             self.moment.value = self.moment.max
         self._following = False
         self._draw()
+        # Not before: bqplot misses what comes while a figure is being put on the page.
+        if len(self.children) < len(self._whole):
+            self.children = self._whole
         self._drawn = time.perf_counter()
 
     def _switched(self, _: Any) -> None:

@@ -283,6 +283,13 @@ with rw.watch(layer, every=2, progress=False) as watch:
     page.wait_for_function("window.over")
     last = notebook.python("int(watch.passes[-1])")
     expect(title).to_have_text(f"adjoints of hₜ in pass {last}")
+    curves = page.locator(".rw-figure").filter(has_text="in pass")
+    ticks = curves.locator(".tick text")
+    notebook.wait_for(
+        lambda: {"1", "8"} <= set(ticks.all_text_contents()), "the first and last step"
+    )
+    beyond = "(all) => all.map((box) => box.scrollWidth - box.clientWidth)"
+    assert set(page.locator(".rw-view").evaluate_all(beyond)) == {0}
     # Every other pass was recorded, and the model is its own again.
     assert notebook.python("watch.passes.tolist()") == list(range(0, last + 1, 2))
     assert not notebook.python("'forward' in vars(layer)")

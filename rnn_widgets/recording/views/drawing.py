@@ -171,15 +171,23 @@ def axis(scale: bqplot.Scale, ticks: Ticks, label: str, **options: Any) -> bqplo
     return bqplot.Axis(
         scale=scale,
         label=label,
-        tick_values=np.array([place for place, _ in ticks]),
-        num_ticks=None if ticks else 0,  # bqplot finds ticks of its own otherwise
-        tick_labels={key(place): text for place, text in ticks},
+        **marked(ticks),
+        tick_format="g",  # bqplot looks for one otherwise, which fails for ticks that are to come
         tick_style={"fill": TEXT, "font-size": "11px"},
         label_color=TEXT,
         color=HAIRLINE,
         grid_lines="none",
         **options,
     )
+
+
+def marked(ticks: Ticks) -> dict[str, Any]:
+    """The traits of an axis that has these ticks, and no others."""
+    return {
+        "tick_labels": {key(place): text for place, text in ticks},
+        "tick_values": np.array([place for place, _ in ticks]),
+        "num_ticks": None if ticks else 0,  # bqplot finds ticks of its own otherwise
+    }
 
 
 def key(place: float) -> str:
