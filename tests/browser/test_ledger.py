@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .conftest import OpenNotebook
+from .explorer import OnPage
 
 AXE = Path(__file__).parents[2] / "js" / "node_modules" / "axe-core" / "axe.min.js"
 Opener = Callable[..., OpenNotebook]
@@ -163,3 +164,25 @@ def test_axe_finds_no_violation(open_lab: Opener, cells: tuple[str, ...]) -> Non
         light = str("Light" in theme).lower()
         expect(page.locator("body")).to_have_attribute("data-jp-theme-light", light)
         no_violations(page)
+
+
+def test_other_names_stay_when_the_toolbar_changes_the_structure(open_lab: Opener) -> None:
+    explorer = """
+import rnn_widgets as rw
+explorer = rw.explore(rw.rnn(2, 3, 4, bias="single"))
+explorer
+"""
+    notebook = open_lab("ledger_toolbar.ipynb", explorer, "rw.Ledger(explorer)")
+    on_page = OnPage(notebook.page)
+    also = notebook.page.locator('.rw-ledger tr[data-name="weight_hh_l0"] .rw-ledger-also')
+    of_a_layer = ["PyTorch cell: weight_hh", "Keras: recurrent_kernel", "Flux: Wh"]
+    expect(also.locator("div")).to_have_text(of_a_layer)
+    on_page.choose("steps", "6")
+    expect(also.locator("div")).to_have_text(of_a_layer)
+    on_page.choose("units", "2")
+    expect(also.locator("div")).to_have_text(of_a_layer)
+    on_page.choose("cell", "LSTM")  # which has the same names, told of another structure
+    notebook.wait_for(
+        lambda: notebook.python("explorer.net.program.cell.name") == "lstm", "an LSTM"
+    )
+    expect(also.locator("div")).to_have_text(of_a_layer)
