@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+import rnn_widgets as rw
 from rnn_widgets.interop.capture.calls import Call, apply
 from rnn_widgets.interop.capture.collect import collected
 from rnn_widgets.interop.capture.spec import LayerSpec, same_names
@@ -198,6 +199,15 @@ class Model(nn.Module):
             [None if mask is None else torch.tensor(mask) for mask in masks],
             self.of_plain,
         )
+
+
+BOTH = Case("LSTM", layers=2, directions=2, lengths=(3, 5, 1), uses=("all",))
+
+
+def record(case: Case = BOTH) -> Recording:
+    """Record the layer of a case's model."""
+    model = Model(case)
+    return rw.record(model, (), model.loss, layer="rnn")
 
 
 def unrolled(
