@@ -49,6 +49,7 @@ class Comparison(Still, VBox):
         heading = HTML(f"<b>{escape(first.what)}</b>, on one scale. {escape(first.told())}")
         self._kept = [heading, GridBox(list(views.values()), layout=wrap), controls_row(controls)]
         super().__init__(self._kept)
+        self.add_class("rw-view")
         close_earlier_runs(self)
 
     def _still(self) -> Picture:

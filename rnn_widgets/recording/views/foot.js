@@ -23,6 +23,7 @@ function render({ model, el }) {
   };
   write();
   owned.listen(model, "change:note change:legend", write);
+  nameSliders(owned, el);
   // Detached: the figure is drawn beside this, and whoever removes this must not have to wait.
   follow(owned, model, el, reading, tools);
   return () => owned.end();
@@ -50,6 +51,39 @@ class Owned {
     this.gone = true;
     for (const act of this.undo) act();
   }
+}
+
+/** Name the handles of the sliders beside the figure, which ipywidgets leaves without a name, and
+ * have them tell what is written beside them: a sample is "all" there, and not the first choice.
+ * @param {Owned} owned @param {HTMLElement} el */
+function nameSliders(owned, el) {
+  const name = () => {
+    for (const slider of outermost(el)?.querySelectorAll(".widget-slider") ?? []) {
+      const handle = slider.querySelector(".noUi-handle");
+      const [label, readout] = [".widget-label", ".widget-readout"].map(
+        (part) => slider.querySelector(part)?.textContent,
+      );
+      if (label) handle?.setAttribute("aria-label", label);
+      if (readout) handle?.setAttribute("aria-valuetext", readout);
+    }
+  };
+  const changes = new MutationObserver(name);
+  owned.undo.push(() => changes.disconnect());
+  requestAnimationFrame(function watch() {
+    if (owned.gone) return;
+    const root = outermost(el);
+    if (!root?.isConnected) return void requestAnimationFrame(watch);
+    name();
+    changes.observe(root, { childList: true, subtree: true });
+  });
+}
+
+/** All that belongs to the figure: of a comparison or a watch, both figures and their controls.
+ * @param {Element | null} el */
+function outermost(el) {
+  let found = el?.closest(".rw-view");
+  for (let up = found; up; up = up.parentElement?.closest(".rw-view")) found = up;
+  return found;
 }
 
 /** Follow the pointer and the arrow keys over the figure, and mark the selected step in it.
