@@ -70,6 +70,32 @@ def test_what_cannot_be_recorded_is_refused_with_a_sentence(
         attempt(nn.GRU(2, 3))
 
 
+@rw.cell(params={"W": ("H", "I"), "decay": ("H",)})
+def leaky(p: Any, x: Any, h: Any) -> Any:
+    return p.decay * h + p.W @ x
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        rw.custom(leaky, input_size=2, hidden_size=3, seq_len=4),
+        rw.rnn(2, 3, 4, readout=2),  # a subclass of nn.RNN
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_of_a_networks_own_module_the_network_is_named_to_ask(
+    net: rw.Network, inside: bool
+) -> None:
+    module = net.to_torch()
+    with pytest.raises(TypeError, match=r"net\.contributions .* rw\.explore\(net\)"):
+        rw.record(nn.Sequential(module) if inside else module, X.double(), total)
+
+
+def test_for_a_cell_of_ones_own_its_equations_are_asked_for() -> None:
+    with pytest.raises(ValueError, match=r"write its equations with rw\.cell"):
+        rw.record(nn.Linear(2, 3), X, total)
+
+
 def test_a_model_may_take_what_is_no_tensor() -> None:
     class Reads(nn.Module):
         def __init__(self) -> None:

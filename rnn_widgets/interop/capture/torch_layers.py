@@ -54,11 +54,13 @@ def find(model: nn.Module, layer: Any) -> tuple[str, nn.Module]:
                 "torch.jit.script or trace"
             )
     if not there:
+        for module in model.modules():
+            _refuse_generated(module)
         raise ValueError(
             f"there is no recurrent layer in this {type(model).__name__}: record looks for nn.RNN, "
             "nn.GRU, nn.LSTM and nn.RNNCell, nn.GRUCell, nn.LSTMCell, and for Keras's SimpleRNN, "
             "GRU, LSTM and Bidirectional; a loop of Linear layers, or a cell of one's own, cannot "
-            "be read"
+            "be read: write its equations with rw.cell, and rw.explore(rw.custom(...)) opens them"
         )
     if layer is None:
         if len(there) > 1:
@@ -129,7 +131,18 @@ def without_wrapper(model: nn.Module) -> nn.Module:
     return model.module if isinstance(model, wrappers) else model
 
 
+def _refuse_generated(module: nn.Module) -> None:
+    """Refuse what a network's ``to_torch`` made, where no layer of torch's computes the same."""
+    if type(module).__module__ == "rnn_widgets.generated":
+        raise TypeError(
+            "this module is what net.to_torch() made of a network that no nn.RNN, nn.GRU or "
+            "nn.LSTM computes; ask the network itself, with net.adjoints, net.contributions and "
+            "net.jacobians, or open it with rw.explore(net)"
+        )
+
+
 def _plain(name: str, module: nn.Module) -> nn.Module:
+    _refuse_generated(module)
     base = _KINDS[_kind(module)]
     if type(module).forward is not base.forward or replaced(module, "forward"):
         raise TypeError(
