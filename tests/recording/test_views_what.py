@@ -201,7 +201,7 @@ def test_help_says_what_every_option_means() -> None:
         ("histogram", {"what": "gradients", "max_timesteps": 1}, "by_source"),
         ("heatmap", {"what": "weights", "step": 1}, "by_source"),
         ("heatmap", {"what": "contributions", "step": 1}, "pairs of steps"),
-        ("heatmap", {"what": "contributions", "reflect": True}, "both axes"),
+        ("heatmap", {"what": "contributions", "reflect": True}, "it mirrors gradients, weights"),
         ("heatmap", {"what": "by_source", "max_timesteps": 2, "step": 1}, "last 2"),
         ("heatmap", {"what": "initial[h0]", "max_timesteps": 2}, "max_timesteps"),
         ("lag", {"scale": "symlog"}, "log, linear"),

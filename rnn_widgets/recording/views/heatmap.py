@@ -41,6 +41,11 @@ class Heatmap(View):
         self._state = initial_name(options.what)
         self._group = group[0] if group else "initial"
         self.follows = ()
+        if options.reflect and self._over_time:
+            raise ValueError(
+                "both axes of contributions are time, which reflect leaves as it is: it mirrors "
+                "gradients, weights, by_source and initial"
+            )
         if group:
             names = both_directions(rec, group[1] or recurrent(rec, options.layer))
             self._picks = Parts(rec, self._group, names, options, whole=False)
@@ -53,11 +58,6 @@ class Heatmap(View):
                 "heatmap shows gradients[name], weights[name], by_source[name], "
                 f"contributions[name] or initial[name], not {options.what!r}, which features_2d "
                 "draws against time"
-            )
-        if options.reflect and self._over_time:
-            raise ValueError(
-                "both axes of contributions are time, which reflect leaves as it is: there is "
-                "nothing to mirror"
             )
 
     @property
