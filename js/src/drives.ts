@@ -131,6 +131,7 @@ export class Drives {
   }
 
   private hides({ quantity }: Drive, numbers: Tensor | null): boolean {
+    if (!this.lab.veil.drawn) return false;
     const [name] = quantity.trim().split(/[[\s]/, 1);
     return numbers?.data.some((x) => this.lab.veil.hides(x, name)) ?? false;
   }
