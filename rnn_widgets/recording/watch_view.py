@@ -74,7 +74,8 @@ class WatchView(Still, VBox):
         below, chosen = HBox([self.moment, self._told], layout=row), HBox(used, layout=row)
         chosen.add_class("rw-controls")
         self._kept = [self.moment, self._told, *switches, figures, below, chosen]
-        self._whole = [figures, below, chosen]
+        self._whole = (figures, below, chosen)
+        self.children: tuple[Any, ...]
         super().__init__([below])
         self.add_class("rw-view")
         self.moment.observe(self._moved, "value")
