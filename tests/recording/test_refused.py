@@ -142,6 +142,15 @@ def test_a_heatmap_of_what_it_cannot_draw_says_so_without_quotes() -> None:
     assert str(error.value).startswith("heatmap shows gradients[name]")
 
 
+def test_what_reflect_leaves_as_it_is_is_refused_before_it_is_computed() -> None:
+    rec = recorded(bidirectional=True)
+    with pytest.raises(ValueError, match="both axes of contributions are time"):
+        rec.heatmap(what="contributions", reflect=True)
+    assert "_norms" not in vars(rec)
+    rec.heatmap(what="contributions")
+    assert "_norms" in vars(rec)
+
+
 def test_a_folder_that_is_not_there_is_named_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "none" / "a.npz"
     with pytest.raises(FileNotFoundError) as error:
