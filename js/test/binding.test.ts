@@ -2,6 +2,7 @@
 /** What the lab takes hold of in a page, and that it lets go of it. */
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { shortNumber } from "../src/format";
 import {
   drawn,
   INPUT,
@@ -58,6 +59,22 @@ describe("binding", () => {
     page.bindDrives({ ...MARK, quantity: "gradient[h0]" });
     await settle();
     expect(shown(page.at("mark"))).toEqual(numbers("gradient[h0]"));
+  });
+
+  test("follows the entry in focus, which text names as well", async () => {
+    const text = "∂L/∂selection = {}";
+    const spec = {
+      id: "label",
+      trait: "value",
+      kind: "text",
+      quantity: "gradient[selection]",
+      text,
+    };
+    await open({ drives: [spec] });
+    page.live.select("bias_ih_l0[1]");
+    await settle();
+    const [, gradient] = numbers("gradient[bias_ih_l0]");
+    expect(page.at("label").get("value")).toBe(`∂L/∂bias_ih_l0[1] = ${shortNumber(gradient)}`);
   });
 
   test("waits for models that are registered later", async () => {

@@ -94,6 +94,15 @@ describe("Instant", () => {
     expect(mark.d3el.attributes).toEqual({ x: 2 }); // d3's own again
   });
 
+  it("leaves attributes with a namespace to d3, which knows it", async () => {
+    const instant = new Instant();
+    const mark = drawn(0);
+    await instant.learn(mark.widget);
+    instant.draw(() => void mark.d3el.attr("xlink:href", "#clip"));
+    expect(mark.d3el.attributes).toEqual({ "xlink:href": "#clip" });
+    expect(mark.d3el.written).toEqual([]); // setAttribute would have lost the namespace
+  });
+
   it("puts a tween at its end", async () => {
     const instant = new Instant();
     const mark = drawn(0);

@@ -121,6 +121,7 @@ describe("calls of backward", () => {
     const zeroed = emptied(once, "a.grad = b.grad = None");
     expect(grads(zeroed)).toEqual([null, null]);
     expect(zeroed.freed).toBe(false);
+    expect(zeroed.added).toBe(0); // which is said beside .grad
     expect(grads(call(zeroed, at, true))).toEqual([null, [12]]);
   });
 });
