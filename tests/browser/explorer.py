@@ -147,3 +147,24 @@ class Adjoints(Unrolled):
             loss = self._loss(self._outputs(t)[t], t)
             found = torch.autograd.grad(loss, self.added, allow_unused=True, materialize_grads=True)
             self.total += np.array([gradient.numpy() for gradient in found])
+
+
+def python_net(notebook: OpenNotebook) -> Network:
+    return Network.from_json(notebook.python("explorer.net.to_json()"))
+
+
+def agree(notebook: OpenNotebook, on_page: OnPage, kind: str, entry: str = ENTRY) -> Network:
+    """Python has the page's network, and the page's contributions are torch's."""
+    cells = {"gru before": "gru_reset_before", "gru": "gru_reset_after", "lstm": "lstm"}
+    cell = cells.get(kind, f"rnn_{kind}")
+    notebook.wait_for(
+        lambda: python_net(notebook).program.cell.name == cell, f"Python has a {cell}"
+    )
+
+    def same() -> bool:
+        expected = truth(python_net(notebook), kind, entry)
+        shown = on_page.contributions()
+        return shown.shape == expected.shape and np.allclose(shown, expected, rtol=0, atol=1e-13)
+
+    notebook.wait_for(same, f"page, Python and torch have the same C[t, k] of a {kind}")
+    return python_net(notebook)

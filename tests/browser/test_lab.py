@@ -1,92 +1,10 @@
 """The lab in JupyterLab: moved by mouse and keyboard, its numbers compared with torch."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
-import torch
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import expect
 
-from .conftest import OpenNotebook, Server, watch_errors
-
-ENTRY = "weight_hh_l0[0,1]"
-SETUP = f"""
-import rnn_widgets as rw
-lab = rw.Lab(rw.rnn(2, 3, 4))
-lab.slider("{ENTRY}")
-"""
-CELLS = (
-    SETUP,
-    f'lab.slider("{ENTRY}", description="twin")',
-    f"""
-from ipywidgets import HBox
-HBox([lab.heatmap("{ENTRY}"), lab.bars("{ENTRY}"), lab.lag_plot("{ENTRY}")])
-""",
-    "lab.table()",
-)
-Opener = Callable[..., OpenNotebook]
-
-HEAT = "() => [...document.querySelectorAll('.heatmapcell')].map((e) => e.__data__.color)"
-
-
-def torch_answers(weight: np.ndarray, values: dict[str, list]) -> dict[str, np.ndarray]:
-    """C[t, k] of the entry and the gradients, by torch alone: every step has its own weight."""
-    tensors = {k: torch.tensor(v, dtype=torch.float64) for k, v in values.items()}
-    steps = [torch.tensor(weight, requires_grad=True) for _ in range(4)]
-    h, rows = tensors["h0"], []
-    for t in range(4):
-        drive = tensors["weight_ih_l0"] @ tensors["x"][t] + tensors["bias_ih_l0"]
-        h = torch.tanh(drive + steps[t] @ h + tensors["bias_hh_l0"])
-        loss = tensors["v"][t] @ h
-        rows.append(torch.autograd.grad(loss, steps, retain_graph=True, allow_unused=True))
-    zero = torch.zeros(3, 3, dtype=torch.float64)
-    contributions = np.array(
-        [[(zero if g is None else g).numpy()[0, 1] for g in row] for row in rows]
-    )
-    gradient = sum((zero if g is None else g).numpy() for row in rows for g in row)
-    return {"contributions": contributions, "gradient": gradient}
-
-
-def hover(notebook: OpenNotebook, mark: str, index: int) -> list[str]:
-    """Rest the mouse on a mark; what the tooltip then says, label by label."""
-    box = notebook.page.locator(mark).nth(index).bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    notebook.page.mouse.move(x - 1, y)
-    notebook.page.mouse.move(x, y)
-    tooltip = notebook.page.locator(".bqplot_mark_tooltip").filter(visible=True)
-    expect(tooltip).to_have_count(1)
-    return tooltip.locator("td").all_inner_texts()
-
-
-def expected(notebook: OpenNotebook) -> dict[str, np.ndarray]:
-    values = notebook.python("{k: v.tolist() for k, v in lab.net.values.items()}")
-    return torch_answers(np.array(values["weight_hh_l0"]), values)
-
-
-def on_page(notebook: OpenNotebook) -> float:
-    """The full gradient of the entry as the table's hover text has it."""
-    cell = notebook.page.locator(f'[data-entry="{ENTRY}"]')
-    return float(cell.get_attribute("title").split(" = ")[1].replace("−", "-"))
-
-
-def slider_value(notebook: OpenNotebook) -> float:
-    """The exact value as the first slider's hover text has it."""
-    title = notebook.handle(ENTRY).first.get_attribute("title")
-    return float(title.replace("−", "-"))
-
-
-def agrees(notebook: OpenNotebook) -> None:
-    """Python, page and torch show the same numbers."""
-    notebook.wait_for(
-        lambda: (
-            notebook.python("float(lab.net.values['weight_hh_l0'][0, 1])") == slider_value(notebook)
-        ),
-        "Python's lab.net has what the slider shows",
-    )
-    truth = expected(notebook)
-    assert on_page(notebook) == pytest.approx(truth["gradient"][0, 1], abs=1e-13)
-    heat = np.array(notebook.page.evaluate(HEAT)).reshape(4, 4)
-    np.testing.assert_allclose(heat, truth["contributions"], rtol=0, atol=1e-13)
+from .lab import CELLS, ENTRY, SETUP, Opener, agrees, expected, hover, slider_value
 
 
 def test_keyboard_moves_everything(open_lab: Opener) -> None:
@@ -201,85 +119,6 @@ def test_torch_confirms_when_the_move_ends(open_lab: Opener) -> None:
     )
 
 
-def test_works_while_the_kernel_is_busy(open_lab: Opener) -> None:
-    notebook = open_lab("busy.ipynb", *CELLS)
-    before = on_page(notebook)
-    notebook.page.evaluate(
-        """() => {
-            const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
-            const code = 'import time; time.sleep(4)';
-            window.busy = kernel.requestExecute({ code }).done.then(() => { window.idle = true; });
-        }"""
-    )
-    notebook.handle(ENTRY).first.focus()
-    notebook.page.keyboard.press("End")
-    assert slider_value(notebook) == 2.0
-    assert on_page(notebook) != before
-    assert not notebook.page.evaluate("() => window.idle")
-    notebook.page.evaluate("() => window.busy")
-    agrees(notebook)
-
-
-def test_after_a_reload(open_lab: Opener, lab_server: Server) -> None:
-    notebook = open_lab("reload.ipynb", *CELLS)
-    notebook.handle(ENTRY).first.focus()
-    notebook.page.keyboard.press("End")
-    notebook.wait_for(
-        lambda: notebook.python("float(lab.net.values['weight_hh_l0'][0, 1])") == 2.0,
-        "Python knows",
-    )
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    again = OpenNotebook(notebook.page, f"{lab_server.url}lab/tree/reload.ipynb")
-    expect(again.handle(ENTRY).first).to_have_attribute("title", "2")
-    again.handle(ENTRY).first.focus()
-    again.page.keyboard.press("ArrowLeft")
-    assert slider_value(again) == pytest.approx(1.99)
-    agrees(again)
-
-
-def test_running_the_cell_again_leaves_one_lab(open_lab: Opener) -> None:
-    notebook = open_lab("rerun.ipynb", SETUP, *CELLS[2:])
-    first = notebook.python("lab.model_id")
-    for _ in range(3):
-        notebook.run_cell(0)
-    notebook.run_cell(1)
-    notebook.run_cell(2)
-    assert notebook.python("lab.model_id") != first
-    alive = (
-        "[type(w).__name__ for w in __import__('ipywidgets').widgets.widget._instances.values()]"
-    )
-    assert notebook.python(f"{alive}.count('Lab')") == 1
-    # js/test/live.test.ts counts the listeners of a closed lab; here the page goes on as if alone.
-    notebook.handle(ENTRY).first.focus()
-    notebook.page.keyboard.press("End")
-    agrees(notebook)
-
-
-@pytest.mark.parametrize("how", ["shutdown", "restart"])
-def test_after_the_kernel_is_gone_the_page_works_on_and_says_so(open_lab: Opener, how: str) -> None:
-    notebook = open_lab(f"{how}.ipynb", *CELLS)
-    values = notebook.python("{k: v.tolist() for k, v in lab.net.values.items()}")
-    logged: list[str] = []
-    notebook.page.on("console", lambda m: logged.append(m.text) if m.type == "error" else None)
-    session = "window.jupyterapp.shell.currentWidget.sessionContext"
-    end = {"shutdown": "shutdown()", "restart": "session.kernel.restart()"}[how]
-    notebook.page.evaluate(f"() => {session}.{end}")
-    expect(notebook.page.locator(".rw-notice")).to_contain_text("the page works on")
-    notebook.handle(ENTRY).first.focus()
-    notebook.page.keyboard.press("End")
-    assert slider_value(notebook) == 2.0
-    values["weight_hh_l0"][0][1] = 2.0
-    truth = torch_answers(np.array(values["weight_hh_l0"]), values)
-    assert on_page(notebook) == pytest.approx(truth["gradient"][0, 1], abs=1e-13)
-    heat = np.array(notebook.page.evaluate(HEAT)).reshape(4, 4)
-    np.testing.assert_allclose(heat, truth["contributions"], rtol=0, atol=1e-13)
-    autograd = notebook.page.locator('[data-witness="autograd"]')
-    expect(autograd).to_contain_text("missing: the kernel has stopped")
-    for mark, index in ((".heatmapcell", 0), (".bar", 5), (".dot", 1)):
-        hover(notebook, mark, index)
-    assert logged == []
-
-
 def test_hovering_tells_steps_and_numbers(open_lab: Opener) -> None:
     notebook = open_lab("hover.ipynb", *CELLS)
     notebook.python("lab.set(h0=[0.5, -0.25, 0.75]) or 1")
@@ -323,35 +162,6 @@ def test_figures_say_what_has_overflowed_or_gone(open_lab: Opener) -> None:
     notebook.python("lab.net = rw.rnn(2, 3, 4)\n1")
     expect(titles.first).to_have_text(f"C[t, k] of {ENTRY}")
     agrees(notebook)
-
-
-def test_two_tabs_do_not_fight(
-    open_lab: Opener, lab_server: Server, context: BrowserContext
-) -> None:
-    notebook = open_lab("tabs.ipynb", *CELLS)
-    notebook.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page = context.new_page()
-    errors = watch_errors(page)
-    other = OpenNotebook(page, f"{lab_server.url}lab/tree/tabs.ipynb")
-    expect(other.handle(ENTRY).first).to_have_attribute(
-        "title", notebook.handle(ENTRY).first.get_attribute("title")
-    )
-    for mover, watcher in ((notebook, other), (other, notebook), (notebook, other)):
-        mover.page.bring_to_front()
-        mover.handle(ENTRY).first.focus()
-        for _ in range(5):
-            mover.page.keyboard.press("ArrowRight")
-        here = slider_value(mover)
-        watcher.page.bring_to_front()
-        watcher.wait_for(
-            lambda w=watcher, h=here: slider_value(w) == pytest.approx(h, abs=1e-9),
-            "the other tab follows",
-        )
-        watcher.page.wait_for_timeout(500)  # time in which a fight would show
-        assert slider_value(mover) == pytest.approx(here, abs=1e-9)
-        assert slider_value(watcher) == pytest.approx(here, abs=1e-9)
-        agrees(watcher)
-    assert errors == []
 
 
 def test_drive_shows_text_and_the_users_own_mark(open_lab: Opener) -> None:
