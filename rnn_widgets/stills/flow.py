@@ -88,10 +88,12 @@ class Flow:
         if not above.any() or not below.any():
             return np.zeros((size, size))
         layer, direction = divmod(block, self._program.directions)
+        jacobian = self._net.jacobians(layer, bool(direction))[step]
         with np.errstate(all="ignore"):
-            passing = above[:, None] * self._net.jacobians(layer, bool(direction))[step] * below
+            passing = above[:, None] * jacobian * below
         # Where one factor is zero nothing passes, even if another has overflowed.
-        return np.where((above[:, None] == 0) | (below == 0), 0.0, passing)
+        nothing = (above[:, None] == 0) | (jacobian == 0) | (below == 0)
+        return np.where(nothing, 0.0, passing)
 
     def arriving(self, block: int, step: int) -> Array:
         """∂L_t/∂s of a step's state, but for what the state does within its own step: (S,)."""
