@@ -42,6 +42,19 @@ def test_a_node_that_is_read_twice_is_there_once() -> None:
     assert sum(node.label == "exp" for node in g.tape.nodes) == 2
 
 
+def test_two_uses_by_one_operation_are_one_edge() -> None:
+    g = rw.gradient(lambda a: (a * a).sum(), torch.ones(2))
+    labels = [(g.tape.nodes[user].label, g.tape.nodes[read].label) for user, read in g.tape.edges]
+    assert labels == [("y", "sum"), ("sum", "mul"), ("mul", "a")]
+
+
+def test_a_graph_too_large_to_walk_says_that_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnn_widgets.interop.tape.graph.MOST_WALKED", 3)
+    g = rw.gradient(lambda a: a.exp().exp().exp().sum(), torch.zeros(2))
+    assert not g.tape.complete
+    assert repr(g.tape) == "Tape(2 operations, 0 recorded and 0 unasked leaves, and more)"
+
+
 def test_it_ends_at_a_tensor_that_was_computed_itself() -> None:
     base = torch.ones(2, requires_grad=True)
     first, second = (base * 3).unbind()
