@@ -82,6 +82,17 @@ def test_the_layer_of_a_quantity_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
+    ("what", "symbol"),
+    [("hidden[1,0]", "h₁[0]"), ("cell[1,0]", "c₁[0]"), ("adjoint.total[1,0]", "∂L/∂h₂[0]")],
+)
+def test_states_are_counted_from_the_initial_one_and_adjoints_from_1(
+    what: str, symbol: str
+) -> None:
+    question = asked(rw.predict(Lab(rw.lstm(2, 3, 4)), what))
+    assert question["question"] == f"What is {symbol}?"
+
+
+@pytest.mark.parametrize(
     ("what", "axis"),
     [
         ("by_source[weight_hh_l0]", "k"),
@@ -216,6 +227,15 @@ def test_neither_text_nor_state_holds_the_answer(lab: Lab) -> None:
     digits = f"{abs(NET.gradients()['weight_hh_l0'][0, 1]):.3g}"
     told = repr(card) + repr(card.get_state()) + repr(card._repr_mimebundle_())
     assert digits not in told
+
+
+def test_a_single_question_has_no_number(lab: Lab) -> None:
+    assert rw.predict(lab, "loss")._still().summary == [
+        "Predict, then reveal",
+        "What is the loss L?",
+    ]
+    two = rw.predict(lab, ["loss", "losses"])._still().summary
+    assert two[1:] == ["1. What is the loss L?", "2. Which step t has the largest loss?"]
 
 
 def test_the_still_picture_asks_and_does_not_tell(lab: Lab) -> None:
