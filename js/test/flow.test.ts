@@ -250,6 +250,24 @@ test("a readout's own parameters do not flow through the states", () => {
   expect(leaving(flow, program, 0, 2)).toBeNull();
 });
 
+test("nothing passes where a derivative is zero, though an adjoint overflows", () => {
+  const program = refold(saved("rnn", "identity, bias False"), {
+    ...{ hiddenSize: 2, inputSize: 1, seqLen: 4, loss: "seed", lossSteps: "all", readout: null },
+  });
+  const values = {
+    weight_ih_l0: [0, 0],
+    weight_hh_l0: [0.5, 0, 0, 1e200],
+    x: [0, 0, 0, 0],
+    h0: [1, 0],
+    v: Array(8).fill(1),
+  };
+  const arrays = Object.entries(values).map(([leaf, x]) => [leaf, Float64Array.from(x)]);
+  const trace = forward(program, Object.fromEntries(arrays));
+  const chosen = { leaf: "weight_hh_l0", entry: [0, 0], lossStep: 3, sourceStep: 0 };
+  const flow = new Flow(trace, chosen);
+  expect([...(flow.between(0, 1, new StateJacobians(trace, 0)) ?? [])]).toEqual([0.125, 0, 0, 0]);
+});
+
 test("a step without a loss has no flow", () => {
   const program = refold(cells[0][1], { seqLen: 3, lossSteps: "last" });
   const trace = forward(program, random(program));

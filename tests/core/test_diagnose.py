@@ -239,6 +239,13 @@ def test_a_factor_is_told(factor: float, said: str, form: str) -> None:
     assert cause.factor == pytest.approx(factor, rel=1e-5)
 
 
+@pytest.mark.parametrize("leaf", ["weight_hh_l0", "h0"])
+def test_the_factor_may_be_the_number_of_losses(leaf: str) -> None:
+    net = rw.rnn(1, 3, 6, loss="sum", loss_steps=[1, 3, 5], rng=4)
+    diagnosis = rw.diagnose(net, {leaf: net.gradients()[leaf] / 3})
+    assert "divided by 3, the number of losses." in repr(diagnosis)
+
+
 def test_of_one_number_only_likely_factors_are_told() -> None:
     assert rw.diagnose(question_d(), {"Wi": [[-2.8003]]}).causes[0].factor == -1.0
     assert rw.diagnose(question_d(), {"Wi": [[2.9]]}).causes == ()

@@ -75,7 +75,7 @@ export class Flow {
       const [i, j] = [Math.floor(at / S), at % S];
       const a = above[Math.floor(i / H)]?.[i % H] ?? 0;
       const d = below[Math.floor(j / H)]?.[j % H] ?? 0;
-      return a && d ? a * derivative * d : 0;
+      return a && derivative && d ? a * derivative * d : 0; // 0 · ∞ passes nothing
     });
   }
 
