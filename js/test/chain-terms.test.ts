@@ -79,14 +79,21 @@ test("terms that are nothing are no list but a reason, in as much room", async (
 test("the list has room for as many terms as there can be, whichever is chosen", async () => {
   const [section] = all(".rw-chain-terms");
   const lines = () => section.style.getPropertyValue("--rw-lines");
+  const listed = () => section.style.getPropertyValue("--rw-listed");
+  const found: string[] = [];
   for (const cell of [0, 1, 2, 3, 4, 5, 6, 7, 8]) {
     page.live.selectCell(Math.floor(cell / 3), cell % 3);
     await settle();
     expect([cell, lines()]).toEqual([cell, "4"]); // 2 × 2 ways from h₃ to h₁
+    found.push(listed());
   }
+  // What they leave is below: of the steps behind one another a line stands for the reason.
+  expect(found).toEqual(["1", "1", "1", "2", "1", "1", "4", "2", "1"]);
+  page.live.selectCell(2, 1);
+  await settle();
   all("[data-term] button")[0].click();
   await settle();
-  expect(lines()).toBe("8"); // its factors are to be seen
+  expect([lines(), listed()]).toEqual(["8", "8"]); // its factors are to be seen
 });
 
 test("with all terms listed nothing is left, not even the sum's rounding", async () => {

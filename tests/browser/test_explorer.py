@@ -253,7 +253,7 @@ def test_every_size_draws_without_an_error(open_lab: Opener, net: str) -> None:
 def test_every_preset_is_what_python_says(open_lab: Opener) -> None:
     notebook, on_page = opened(open_lab, "presets")
     for name, preset in PRESETS.items():
-        on_page.choose("preset", name)
+        on_page.choose("preset", preset.label)
         expect(on_page.panel("toolbar")).to_contain_text(preset.say)
         expected = json.loads(preset.make().to_json())
         notebook.wait_for(

@@ -176,7 +176,7 @@ def test_the_toolbar_is_small_and_keeps_its_height(
     width, height, found = box()
     assert (found, height < most) == (lines, True), (width, height, found)
     for preset in PRESETS.values():
-        on_page.choose("preset", preset.name)
+        on_page.choose("preset", preset.label)
         expect(toolbar).to_contain_text(preset.say)
         np.testing.assert_allclose(box(), [width, height, lines], atol=0.5, err_msg=preset.name)
     for cell in ("LSTM", "GRU · reset before"):

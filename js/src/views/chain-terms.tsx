@@ -69,6 +69,7 @@ export function RankedTerms({ lab, rule }: RankedTermsProps) {
   // Of what is opened the factors need room; how much of it does not depend on the selection.
   const lines = open < 0 ? Math.max(1, mostTerms(lab.results.trace, TOP)) : TOP;
   const list = why === null ? found : [];
+  const listed = open < 0 ? Math.min(lines, Math.max(1, list.length)) : TOP;
   const limit = limitOf([...list.map(({ value }) => value), remainder]);
   const others = count - BigInt(list.length);
   const texts = pathTexts(list, Math.floor(((width || 1_000) - BESIDE) / LETTER));
@@ -78,7 +79,7 @@ export function RankedTerms({ lab, rule }: RankedTermsProps) {
       class="rw-chain-terms"
       aria-busy={waits}
       aria-label="chain-rule terms"
-      style={{ "--rw-lines": lines }}
+      style={{ "--rw-lines": lines, "--rw-listed": listed }}
     >
       <h4 title="a term is one path through the network: the product of the local derivatives along it">
         its terms, largest first
