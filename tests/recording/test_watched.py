@@ -114,6 +114,41 @@ def test_losses_are_those_that_were_noted() -> None:
     assert np.isnan(w.losses).all()
 
 
+def test_a_loss_is_that_of_its_own_pass() -> None:
+    net = Model()
+    with watch(net, every=1, progress=False, show=False) as w:
+        for seed, noted, back in ((0, True, False), (1, True, True), (2, True, False), (3, 0, 1)):
+            loss = net(batch(seed))
+            if noted:
+                w.note_loss(loss)
+            if back:
+                loss.backward()
+    assert w.passes.tolist() == [1, 3]
+    close(w.losses[:1], [net(batch(1)).item()], "losses")
+    assert np.isnan(w.losses[1])  # nobody told it, and that of pass 2 is another
+    with watch(net, every=3, progress=False, show=False) as w:
+        both = torch.zeros((), dtype=torch.float64)
+        for seed in (4, 5):  # two passes before one way back; only the first is recorded
+            loss = net(batch(seed))
+            w.note_loss(loss)
+            both = both + loss
+        both.backward()
+    close(w.losses, [net(batch(4)).item()], "losses")
+
+
+def test_of_a_stack_the_top_layer_is_watched() -> None:
+    torch.manual_seed(4)
+    net = nn.LSTM(2, 4, num_layers=2).double()
+    rec = rw.record(net, batch(), lambda out: out[0].sum())
+    with watch(net, every=1, progress=False, show=False) as w:
+        net(batch())[0].sum().backward()
+    for part in ("direct", "carried", "total"):
+        close(getattr(w, part)[0], norm(getattr(rec, part)), part)
+    assert w.cell is not None
+    assert rec.cell is not None
+    close(w.cell.total[0], norm(rec.cell.total), "cell total")
+
+
 def heights(view: Any, part: str) -> tuple[Array, Array]:
     """The numbers that a curve shows, one panel after the other."""
     line = view._lines[part]
