@@ -10,6 +10,7 @@ import torch
 
 import rnn_widgets as rw
 from rnn_widgets.recording.views.grid import HALF
+from rnn_widgets.recording.views.scales import rising
 from rnn_widgets.recording.views.text import three_digits
 
 from .samples import as_shares, changed, curve_values, pixels, points, recorded
@@ -327,6 +328,20 @@ def test_histograms_count_everything_once() -> None:
     weights = np.concatenate([w.ravel() for w in rec.weights.values()])
     assert f"{(np.abs(weights) > 0.1).sum()} beyond the ends" in narrow.foot.note
     assert narrow._counts.sum() == len(weights)
+
+
+def test_each_panel_of_a_histogram_may_have_a_scale_of_its_own() -> None:
+    rec = recorded()
+    view = rec.histogram(what="gradients[weight_hh_l0]", share_axes=False)
+    most = [int(counts.max()) for counts in view._counts]
+    tops = [int(str(text).rpartition("up to ")[2]) for text in view.layers["captions"].text]
+    assert tops == [rising(np.array(m))[1] for m in most]
+    assert len(set(tops)) > 1
+    grid, (_, y) = view._grid, points(view.layers["positive"])
+    for panel, outline in enumerate(y.reshape(grid.panels, -1)):
+        over = np.nanmax(outline) - float(grid.bottom(np.array(panel)))
+        right = view._counts[panel, view._bins // 2 :].max()
+        assert over / grid.height == pytest.approx(right / tops[panel], rel=1e-5)
 
 
 def test_gates_are_drawn_between_shut_and_open() -> None:
