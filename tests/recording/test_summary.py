@@ -155,6 +155,22 @@ def test_the_first_line_says_where_nan_begins() -> None:
         assert rec.summary().splitlines()[0] == expected
 
 
+@pytest.mark.parametrize(
+    ("array", "step", "where"),
+    [
+        ("gates_l0", 2, "the gates of the forward direction"),
+        ("gates_l0_reverse", 4, "the gates of the reverse direction"),
+        ("direct_l0", 4, "the direct adjoint of the forward direction"),
+        ("direct_l0_reverse", 2, "the direct adjoint of the reverse direction"),
+    ],
+)
+def test_nan_begins_at_the_step_that_is_computed_first(array: str, step: int, where: str) -> None:
+    rec = recorded(bidirectional=True)
+    for at, sample in ((2, 1), (3, 0), (4, 1)):
+        rec = changed(rec, array, (at, sample, 0), np.nan)
+    assert rec.summary().splitlines()[0] == f"NaN begins in {where}, sample 1, step {step}"
+
+
 def test_lag_leaves_out_the_step_that_begins_with_a_state_of_zero() -> None:
     x = torch.ones(1, 9, 1, dtype=torch.float64)
     view = rw.record(linear(0.5), x, last).lag()
@@ -248,6 +264,30 @@ def test_numbers_with_too_few_digits_are_told_before_they_are_zero() -> None:
     x = torch.ones(1, 40, 1)
     text = rw.record(linear(0.01, torch.float32), x, lambda o: o[0][:, ::39].sum()).summary()
     assert "the total is exactly 0 at steps 1–16: smaller than float32" in text
+
+
+def test_a_rate_is_fitted_to_numbers_with_all_their_digits() -> None:
+    # 0.6 of the least number that float32 holds is rounded to that number: it falls no more.
+    x = torch.ones(1, 120, 1)
+    rec = rw.record(linear(0.6, torch.float32), x, lambda out: 1e-30 * last(out))
+    assert (rec.total[0, :40] == rec.total[0, 0]).all()
+    row = next(line for line in rec.summary().splitlines() if line.startswith("total "))
+    assert row.endswith("× 0.6, half-life 1.36 steps")
+
+
+def test_underflow_is_told_where_only_the_last_cell_state_is_used() -> None:
+    layer = nn.LSTM(1, 1, batch_first=True)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+        layer.weight_hh_l0.fill_(1e-3)
+        layer.weight_ih_l0.fill_(0.3)
+        layer.bias_ih_l0[1] = -20.0
+    rec = rw.record(layer, torch.ones(1, 20, 1), lambda out: out[1][1].sum())
+    # h of the last step makes none of it: the way back of h begins one step before.
+    assert rec.total[0, -1] == 0 < abs(rec.total[0, -2, 0])
+    lost = np.flatnonzero(rec.total[0, :-1] == 0)[-1]
+    assert f"the total is exactly 0 at steps 0–{lost}: smaller than float32" in rec.summary()
 
 
 class Feeds(nn.Module):
