@@ -230,6 +230,19 @@ def test_a_masked_step_is_as_if_it_were_not_there(kind: str) -> None:
         rec.network()
 
 
+def test_gates_at_masked_steps_are_not_counted() -> None:
+    layer = built("LSTM", I, H, np.random.default_rng(3), return_sequences=True)
+    x, live = np.random.default_rng(4).standard_normal((2, 7, I)), np.array([0, 1, 1, 0, 0, 1, 0])
+    x[:, live == 0] = 50  # where the gates would be wide open or shut
+    masked = rw.record(Masked(layer, live.astype(bool)), x, loss, layer=layer).summary()
+    alone = rw.record(layer, x[:, live == 1], loss).summary()
+    rows, expected = (
+        [line.split() for line in text.splitlines() if " gate " in line] for text in (masked, alone)
+    )
+    assert len(rows) == 3
+    assert rows == expected
+
+
 class Masked(keras.Model):
     def __init__(self, layer: Any, live: Array) -> None:
         super().__init__()
