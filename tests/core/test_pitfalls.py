@@ -229,3 +229,16 @@ def test_sentences_count_what_is_wrong() -> None:
     assert "of 1 contribution C[t, k], 1 has another value" in first.sentence
     assert "the gradient of weight_hh_l0 is not 0 as it should be" in first.sentence
     assert "weight_hh_l0" in repr(rw.pitfalls(rw.rnn(2, 3, 1)))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("forward order", "of 16 contributions C[t, k], 12 have another value;"),
+        ("reversed input", "of 16 contributions C[t, k], 16 have another value;"),
+        ("detached each step", "of 16 contributions C[t, k], 12 are missing;"),
+    ],
+)
+def test_a_bidirectional_network_depends_on_steps_after_a_loss(name: str, told: str) -> None:
+    pitfall = rw.pitfalls(stirred(rw.rnn(2, 3, 4, bidirectional=True), 2))[name]
+    assert told in pitfall.sentence
