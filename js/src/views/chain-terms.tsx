@@ -62,8 +62,8 @@ export function RankedTerms({ lab, rule }: RankedTermsProps) {
   const [section, width] = useWidth<HTMLElement>();
   const { terms: found, remainder, count, gross } = ranked;
   const overflown = !rule.nothing && !Number.isFinite(rule.total);
-  const secret =
-    (rule.nothing !== null || gross === 0) && lab.veil.hides(rule.total, "contribution");
+  // The terms add up to what is asked, and hiding them of a zero only would say that it is one.
+  const secret = lab.veil.hides(rule.total, "contribution");
   const zero = rule.nothing || gross === 0 ? zeroText(count) : null;
   const why = secret ? HIDDEN : overflown ? overflownText(lab) : zero; // one line, as short as a term
   // Of what is opened the factors need room; how much of it does not depend on the selection.
@@ -118,10 +118,14 @@ export function RankedTerms({ lab, rule }: RankedTermsProps) {
           veil={lab.veil}
           value={others > 0n ? remainder : 0}
           limit={limit}
-          title={others > 0n ? "remainder" : "remainder, but for the sum's rounding"}
+          title={others > 0n || secret ? "remainder" : "remainder, but for the sum's rounding"}
+          secret={secret}
         />
       </div>
-      <p class="rw-chain-gross" title={`Σ|terms| = ${lab.veil.text(ranked.gross, allDigits)}`}>
+      <p
+        class="rw-chain-gross"
+        title={`Σ|terms| = ${secret ? HIDDEN : lab.veil.text(gross, allDigits)}`}
+      >
         {secret ? HIDDEN : grossText(ranked, lab.veil)}
       </p>
     </section>
@@ -129,9 +133,16 @@ export function RankedTerms({ lab, rule }: RankedTermsProps) {
 }
 
 /** A bar to the left for minus, to the right for plus, and the number. */
-function Bar(props: { veil: Veil; value: number; limit: number; title: string }) {
+function Bar(props: {
+  veil: Veil;
+  value: number;
+  limit: number;
+  title: string;
+  /** Whether the value is hidden whatever it is. */
+  secret?: boolean;
+}) {
   const { veil, value, limit, title } = props;
-  const hidden = veil.hides(value);
+  const hidden = props.secret || veil.hides(value);
   const part = hidden ? 0 : Math.min(1, Math.abs(value) / limit) || 0;
   return (
     <>
@@ -143,10 +154,10 @@ function Bar(props: { veil: Veil; value: number; limit: number; title: string })
       </span>
       <span
         class="rw-chain-number"
-        title={`${title} = ${veil.text(value, allDigits)}`}
-        data-value={veil.text(value, String)}
+        title={`${title} = ${hidden ? HIDDEN : allDigits(value)}`}
+        data-value={hidden ? HIDDEN : String(value)}
       >
-        {veil.text(value)}
+        {hidden ? HIDDEN : threeDigits(value)}
       </span>
     </>
   );
