@@ -18,7 +18,6 @@ export class Drives {
   private drives: Drive[] = [];
   /** The network's revision that is shown. */
   private drawnAt = -1;
-  private readonly hushed = new Set<WidgetModel>();
   private writing = false;
   private drawAgain = false;
   private readonly instant = new Instant();
@@ -95,18 +94,15 @@ export class Drives {
     for (const widget of new Set(this.models)) {
       const drives = this.drives.filter((drive) => drive.widget === widget);
       const numbers = drives.map((drive) => this.numbers(drive));
-      const complete = !numbers.includes(null);
+      // A mark shows its numbers by lengths, colours and tooltips: with one that is hidden, none.
+      const hidden = drives.some((drive, i) => this.hides(drive, numbers[i]));
+      const complete = !hidden && !numbers.includes(null);
       const state: Record<string, unknown> = {};
       if (widget.get("visible") === !complete) state["visible"] = complete;
       drives.forEach((drive, i) => {
         if (drive.kind === "text") this.say(drive, numbers[i], state);
         else this.show(drive, complete ? numbers[i] : null, state);
       });
-      this.hush(
-        widget,
-        drives.some((drive, i) => this.hides(drive, numbers[i])),
-        state,
-      );
       if (Object.keys(state).length) states.set(widget, state);
       void this.instant.learn(widget);
     }
@@ -122,9 +118,9 @@ export class Drives {
 
   private say(drive: Drive, numbers: Tensor | null, state: Record<string, unknown>): void {
     const { text: form } = this.focused(drive);
-    const hidden = form.includes("{}") && this.hides(drive, numbers);
-    const text = hidden
-      ? form.replaceAll("{}", HIDDEN)
+    const filled = form.includes("{}") ? form.replaceAll("{}", HIDDEN) : `${form} · ${HIDDEN}`;
+    const text = this.hides(drive, numbers)
+      ? filled
       : said(this.focused(drive), numbers, () => this.lab.results.overflow);
     if (text !== drive.shown) state[drive.trait] = text;
     drive.shown = text;
@@ -134,14 +130,6 @@ export class Drives {
     if (!this.lab.veil.drawn) return false;
     const [name] = quantity.trim().split(/[[\s]/, 1);
     return numbers?.data.some((x) => this.lab.veil.hides(x, name)) ?? false;
-  }
-
-  /** A mark's tooltips tell its numbers: while one of them is hidden, it has none. */
-  private hush(widget: WidgetModel, hidden: boolean, state: Record<string, unknown>): void {
-    if (hidden && widget.get("enable_hover") === true) {
-      this.hushed.add(widget);
-      state["enable_hover"] = false;
-    } else if (!hidden && this.hushed.delete(widget)) state["enable_hover"] = true;
   }
 
   private show(drive: Drive, numbers: Tensor | null, state: Record<string, unknown>): void {

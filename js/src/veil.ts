@@ -13,8 +13,8 @@ export const COLOURLESS = { "data-sign": HIDDEN } as const;
 /** Two ways to sum the same terms differ by less. */
 const NEAR = 1e-7;
 
-/** A number that is not to be shown, and of which quantity it is: "gradient", "by_source", or "graph"
- * for whatever the graph draws. */
+/** A number that is not to be shown, and of which quantity it is: "gradient", "by_source", "graph" for
+ * whatever the graph draws, or "contribution[weight_hh_l0[0,1]]" for those of one entry alone. */
 export interface Secret {
   readonly number: number;
   readonly quantity: string;
@@ -70,10 +70,15 @@ export class Veil {
    * everywhere: only those of the same quantity are hidden. */
   readonly hides = (x: number, quantity = ""): boolean => {
     const { sizes, zeros } = this.secrets.value;
-    if (x === 0) return zeros.has(quantity);
+    if (x === 0) return zeros.has(quantity) || zeros.has(this.inFocus(quantity));
     const size = Math.abs(x);
     return sizes.some((hidden) => Math.abs(size - hidden) <= NEAR * hidden);
   };
+
+  /** Views show the contributions of the entry in focus: zeros of those alone can be hidden too. */
+  private inFocus(quantity: string): string {
+    return quantity === "contribution" ? `${quantity}[${this.lab.selection.value}]` : quantity;
+  }
 
   /** A number as a view writes it, if it may. */
   text(x: number, write: (x: number) => string = threeDigits, quantity = ""): string {

@@ -135,7 +135,7 @@ beforeEach(async () => {
       { id: "bars", quantity: "by_source[weight_hh_l0[0,1]]" },
     ],
   });
-  page.at("bars").set("enable_hover", true);
+  page.at("bars").set("visible", true);
   await settle();
 });
 

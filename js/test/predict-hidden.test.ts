@@ -82,7 +82,7 @@ describe("while a question is open, no view tells the number", () => {
     }
   });
 
-  test("nor does text that is driven, nor a mark's tooltip, nor a colour", async () => {
+  test("nor does text that is driven, nor a mark of a figure, nor a colour", async () => {
     page.table();
     page.view("contributions");
     page.live.select("weight_hh_l0[0,1]");
@@ -90,12 +90,12 @@ describe("while a question is open, no view tells the number", () => {
     expect(page.at("label").get("value")).toMatch(/\d/);
     await open({ quantity: "by_source[weight_hh_l0[0,1]]", index: [0] }, GRADIENT);
     expect(page.at("label").get("value")).toBe("∂ ?");
-    expect(page.at("bars").get("enable_hover")).toBe(false);
+    expect(page.at("bars").get("visible")).toBe(false);
     const total = document.querySelector('[data-sum="total,0"]') as HTMLElement;
     expect(total.dataset["sign"]).toBe("?");
     expect(total.dataset["value"]).toBe("?");
     await click("show me");
-    expect(page.at("bars").get("enable_hover")).toBe(true);
+    expect(page.at("bars").get("visible")).toBe(true);
     expect(page.at("label").get("value")).toBe("∂ ?");
     await click("next");
     await click("show me");
@@ -128,20 +128,35 @@ describe("while a question is open, no view tells the number", () => {
     expect(sum()?.textContent).toBe("0"); // the first step reads a state of zeros
     await open({ quantity: "contribution[weight_hh_l0[0,1]]", index: [0, 0] });
     expect(sum()?.textContent).toBe("0");
-    const hidden = cells().filter((cell) => cell.textContent === "?");
-    expect(hidden.map((cell) => cell.dataset["cell"])).toEqual([
-      "0,0",
-      "0,1",
-      "0,2",
-      "1,0",
-      "1,2",
-      "2,0",
-    ]);
+    const hidden = () =>
+      cells().flatMap((cell) => (cell.textContent === "?" ? (cell.dataset["cell"] ?? "") : []));
+    const zeros = ["0,0", "0,1", "0,2", "1,0", "1,2", "2,0"];
+    expect(hidden()).toEqual(zeros);
     expect(document.querySelector("tbody")?.textContent).not.toContain("?");
     takeAway();
     await open({ quantity: "by_source[weight_hh_l0[0,1]]", index: [0] });
     expect(sum()?.textContent).toBe("?");
-    expect(cells().filter((cell) => cell.textContent === "?")).toEqual([]);
+    expect(hidden()).toEqual(zeros); // which it is the sum of
+  });
+
+  test.each([
+    ["by_source", [1], ["0,1", "0,2", "1,1", "1,2", "2,1"]], // with every zero
+    ["by_source", [], ["0,0", "0,1", "0,2", "1,0", "1,1", "1,2", "2,0", "2,1", "2,2"]],
+    ["by_loss", [2], ["2,0", "2,1", "2,2"]],
+  ])("%s %j hides what it sums", async (name, index, summed) => {
+    page.view("contributions");
+    page.live.select("weight_hh_l0[0,1]");
+    const ask = index.length ? "number" : "step";
+    await open({ quantity: `${name}[weight_hh_l0[0,1]]`, index, ask });
+    await rest();
+    const cells = [...document.querySelectorAll<HTMLElement>("[data-cell]")];
+    const hidden = cells.flatMap((cell) =>
+      cell.textContent === "?" ? (cell.dataset["cell"] ?? "") : [],
+    );
+    expect(hidden).toEqual(summed);
+    page.live.select("bias_ih_l0[0]");
+    await rest();
+    expect(cells.filter((cell) => cell.textContent === "?")).toEqual([]); // of other entries none
   });
 
   test("the graph has one kind of zero, whichever state is asked about", async () => {
@@ -167,14 +182,6 @@ describe("while a question is open, no view tells the number", () => {
       expect(veil.hides(size / 2)).toBe(false);
       show();
     }
-  });
-
-  test("a mark whose tooltips were off keeps them off", async () => {
-    page.at("bars").set("enable_hover", false);
-    await open({ quantity: "by_source[weight_hh_l0[0,1]]", index: [0] });
-    await click("show me");
-    await rest();
-    expect(page.at("bars").get("enable_hover")).toBe(false);
   });
 
   test("a card that is taken away hides nothing", async () => {

@@ -77,9 +77,10 @@ def predict(
     """Ask for a number before it is shown: a guess first, then the truth and the score.
 
     While a question is open, the lab's other views show "?" wherever its number would stand, and
-    leave its colour out; other numbers of the same size are hidden with it. The shapes of bqplot
-    figures and the widths of the graph's edges are still to be seen. The truth is the network's at
-    the moment of the reveal.
+    leave its colour out; other numbers of the same size are hidden with it, and so are the
+    contributions that a ``by_source`` or ``by_loss`` sums. A mark of a figure that would show one
+    of them is blank; the widths of the graph's edges are still to be seen. The truth is the
+    network's at the moment of the reveal.
 
     Parameters
     ----------

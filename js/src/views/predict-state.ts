@@ -159,6 +159,25 @@ export class Asking {
       const { name } = parseQuantity(question.quantity, this.lab.results.program);
       for (const number of truth.numbers)
         yield { number, quantity: DRAWN.has(name) ? "graph" : name };
+      for (const secret of this.summands(question)) {
+        if (!this.revealed?.seen.includes(secret.number)) yield secret; // else it is looked at now
+      }
+    }
+  }
+
+  /** What a sum over one index of C[t, k] is the sum of: whoever sees that need not guess. */
+  private *summands({ quantity, index }: Question): Generator<Secret> {
+    const { results } = this.lab;
+    const { name, leaf, index: own } = parseQuantity(quantity, results.program);
+    if (name !== "by_source" && name !== "by_loss") return;
+    const [step] = index;
+    if (!own.length) return; // norms over a whole leaf, of which no view shows the summands
+    const summed = `contribution[${leaf}[${own.join(",")}]]`;
+    const { data } = results.quantity(summed);
+    const steps = results.program.seqLen;
+    for (const [i, number] of data.entries()) {
+      const at = name === "by_source" ? i % steps : Math.floor(i / steps);
+      if (step === undefined || at === step) yield { number, quantity: summed };
     }
   }
 
