@@ -37,7 +37,8 @@ def unknown(what: str, name: object, names: Iterable[str]) -> UnknownNameError:
     by_fold = {v.casefold(): v for v in valid}
     near = difflib.get_close_matches(str(name).casefold(), by_fold, 1, cutoff=0.4)
     hint = f"did you mean {by_fold[near[0]]!r}? There are" if near else "there are"
-    return UnknownNameError(f"there is no {what} {name!r}; {hint}: {', '.join(valid)}.")
+    listed = ("; " if any("," in v for v in valid) else ", ").join(valid)
+    return UnknownNameError(f"there is no {what} {name!r}; {hint}: {listed}.")
 
 
 def first_entry(leaf: str, shape: tuple[int, ...]) -> str:

@@ -37,6 +37,7 @@ PANELS: dict[str, Callable[[Lab], ipywidgets.DOMWidget]] = {
     "table": lambda lab: lab.table(),
 }
 DEFAULT = ("toolbar", "graph", "parameters", "contributions", "bars", "lag", "chain")
+MOST_STEPS, MOST_UNITS = 100, 64
 STACKED = {"bars", "lag"}  # one above the other, they take no more room than a heat map
 HALVES = {"contributions", "jacobian", *STACKED}  # with room, two of them share a line
 
@@ -133,8 +134,8 @@ def explore(net: Any = None, *, panels: Sequence[str] = DEFAULT, **values: Any) 
     Raises
     ------
     TypeError, KeyError, ValueError, IndexError
-        For what cannot be explored, an unknown panel or preset (naming the nearest), or values
-        that do not fit.
+        For what cannot be explored, an unknown panel or preset (naming the nearest), values that
+        do not fit, or more than 100 steps or 64 units.
 
     Examples
     --------
@@ -152,7 +153,19 @@ def explore(net: Any = None, *, panels: Sequence[str] = DEFAULT, **values: Any) 
         raise ValueError(f"each panel is there once, not {list(panels)!r}")
     if "panel" in values:
         raise TypeError("panels=[…] chooses the panels; there is no panel=")
-    return Explorer(_lab(net, values), panels)
+    lab = _lab(net, values)
+    _refuse_large(lab.net)
+    return Explorer(lab, panels)
+
+
+def _refuse_large(net: Network) -> None:
+    steps, units = net.program.seq_len, net.program.hidden_size
+    if steps > MOST_STEPS or units > MOST_UNITS:
+        raise ValueError(
+            f"an explorer draws up to {MOST_STEPS} steps and {MOST_UNITS} units, and this network "
+            f"has {steps} and {units}: explore a shorter or smaller one; long sequences of a "
+            "trained layer are for rw.record and its views"
+        )
 
 
 def _lab(net: Any, values: dict[str, Any]) -> Lab:

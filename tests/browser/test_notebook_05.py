@@ -52,6 +52,12 @@ def test_05_in_jupyterlab(open_tutorial: Callable[[str], OpenNotebook]) -> None:
     page = notebook.page
     explorer = OnPage(page)
     said = page.locator(".rw-replay [role=status]")
+    sliders, grid = (
+        explorer.panel(name).bounding_box() for name in ("parameters", "contributions")
+    )
+    assert sliders
+    assert grid
+    assert sliders["y"] == grid["y"], "what is moved and what moves stand side by side"
 
     def shows(nth: int, right: Array, wrong: Array) -> None:
         """The nth replay has the two maps and their difference."""

@@ -254,6 +254,11 @@ def test_autocast_changes_no_number_of_the_layers_own(layer: Any) -> None:
     assert np.allclose(rec.total, same.total, atol=0.01 * np.abs(same.total).max())
 
 
+def test_a_model_that_is_the_layer_has_no_layer_of_a_name() -> None:
+    with pytest.raises(ValueError, match="'rnn': the model itself is the only one, so leave out"):
+        rw.record(nn.GRU(2, 3), torch.zeros(1, 4, 2), lambda out: out[0].sum(), layer="rnn")
+
+
 REFUSED = [
     (
         {"layer": "encoder.rmn"},

@@ -104,6 +104,11 @@ def _by_name(layer: str, there: dict[str, nn.Module], listed: str) -> str:
         raise ValueError(
             f"{layer!r} is no recurrent layer but holds {', '.join(map(repr, inside))}: name one"
         )
+    if set(there) == {""}:
+        raise ValueError(
+            f"there is no recurrent layer {layer!r}: the model itself is the only one, so leave "
+            "out layer="
+        )
     raise unknown("recurrent layer", layer, [name for name in there if name])
 
 
