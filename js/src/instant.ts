@@ -19,12 +19,17 @@ interface MarkView {
   readonly model?: { get(trait: string): unknown };
   readonly d3el?: Selection;
   readonly parent?: { readonly model?: WidgetModel };
+  apply_styles?(...given: unknown[]): void;
 }
+
+/** What the looks of bars depend on, beside how many there are. */
+const LOOKS = ["fill", "stroke", "stroke_width", "colors", "color", "color_mode", "opacities"];
+const OF_CHOSEN = ["opacity_mode", "selected", "selected_style", "unselected_style"];
 
 export class Instant {
   private readonly prototypes = new Map<Selection, Pick<Selection, "transition" | "attr">>();
   private readonly known = new WeakSet<object>();
-  private readonly bars = new Set<Element>();
+  private readonly bars = new Map<Element, Bars>();
   private readonly figures = new Map<Element, WidgetModel>();
   private animated = false;
 
@@ -33,9 +38,10 @@ export class Instant {
     for (const view of Object.values(widget.views ?? {})) {
       if (this.known.has(view)) continue;
       this.known.add(view);
-      const { d3el, parent, model } = (await view) as MarkView;
+      const mark = (await view) as MarkView;
+      const { d3el, parent, model } = mark;
       const root = d3el?.node?.();
-      if (root && model?.get("_view_name") === "Bars") this.bars.add(root);
+      if (root && model?.get("_view_name") === "Bars") this.bars.set(root, new Bars(mark, root));
       const figure = root?.closest("svg");
       if (figure && parent?.model) this.figures.set(figure, parent.model);
       if (parent?.model?.get("animation_duration")) this.animated = true;
@@ -66,7 +72,7 @@ export class Instant {
       if (marks.some((mark) => mark.get("display_legend"))) continue;
       figure.querySelector(".g_legend:empty")?.remove();
     }
-    for (const root of this.bars) {
+    for (const root of this.bars.keys()) {
       if (!root.isConnected) this.bars.delete(root);
       for (const empty of root.querySelectorAll(":scope > g:empty")) empty.remove();
     }
@@ -83,11 +89,39 @@ export class Instant {
           : this.each(differing(...given));
       };
     }
+    for (const bars of this.bars.values()) bars.hold();
     try {
       write();
     } finally {
+      for (const bars of this.bars.values()) bars.release();
       for (const [prototype, own] of this.prototypes) Object.assign(prototype, own);
     }
+  }
+}
+
+/** Bars that keep their looks where lengths alone change. */
+class Bars {
+  private looks: readonly unknown[] = [];
+
+  constructor(
+    private readonly view: MarkView,
+    private readonly root: Element,
+  ) {}
+
+  hold(): void {
+    const { view, root } = this;
+    const own = view.apply_styles;
+    view.apply_styles = (...given) => {
+      const count = root.querySelectorAll(".bar").length;
+      const looks = [count, ...[...LOOKS, ...OF_CHOSEN].map((trait) => view.model?.get(trait))];
+      if (looks.every((look, i) => Object.is(look, this.looks[i]))) return;
+      this.looks = looks;
+      own?.apply(view, given);
+    };
+  }
+
+  release(): void {
+    Reflect.deleteProperty(this.view, "apply_styles"); // the class has its own
   }
 }
 

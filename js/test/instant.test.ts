@@ -162,6 +162,36 @@ describe("Instant", () => {
     svg.remove();
   });
 
+  it("leaves the looks of bars as they are where lengths alone change", async () => {
+    const root = document.body.appendChild(document.createElement("g"));
+    root.innerHTML = '<rect class="bar" />';
+    const traits: Record<string, unknown> = { _view_name: "Bars", colors: ["red"] };
+    const styled: unknown[] = [];
+    class Mark {
+      readonly d3el = { node: () => root };
+      readonly model = { get: (name: string) => traits[name] };
+      apply_styles(): void {
+        styled.push(traits["colors"]);
+      }
+    }
+    const view = new Mark();
+    const instant = new Instant();
+    await instant.learn({ views: { one: Promise.resolve(view) } } as unknown as WidgetModel);
+    const draw = () => instant.draw(() => view.apply_styles());
+    draw();
+    draw();
+    expect(styled).toEqual([["red"]]);
+    traits["colors"] = ["blue"];
+    draw();
+    expect(styled).toEqual([["red"], ["blue"]]);
+    root.innerHTML += '<rect class="bar" />'; // a bar that has no looks yet
+    draw();
+    expect(styled).toHaveLength(3);
+    view.apply_styles();
+    expect(styled).toHaveLength(4); // bqplot's own again
+    root.remove();
+  });
+
   it("leaves figures alone that are to be animated", async () => {
     const instant = new Instant();
     const mark = drawn(500);

@@ -20,7 +20,7 @@ test.each(["abc", "", "1.2.3", "1,000.5", "--1", "0x10", "1e", "NaN", "∞", "In
   "%j is not, and the message says what is",
   (text) => {
     expect(readNumber(text)).toEqual({
-      error: expect.stringContaining("expected one such as −0.5"),
+      error: expect.stringContaining("expected a number such as −0.5"),
     });
     if (text) expect(readNumber(text)).toEqual({ error: expect.stringContaining(`“${text}”`) });
   },

@@ -175,7 +175,9 @@ describe("cards", () => {
     const before = value("weight_hh_l0", 0);
     const field = await type("weight_hh_l0[0,0]", "one");
     const message = card("weight_hh_l0[0,0]").querySelector("[role=alert]");
-    expect(message?.textContent).toBe("“one” is not a number; expected one such as −0.5 or 1e-3");
+    expect(message?.textContent).toBe(
+      "“one” is not a number; expected a number such as −0.5 or 1e-3",
+    );
     expect(field.getAttribute("aria-describedby")).toBe(message?.id);
     expect(field.getAttribute("aria-invalid")).toBe("true");
     expect(value("weight_hh_l0", 0)).toBe(before);

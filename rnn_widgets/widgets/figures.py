@@ -283,7 +283,7 @@ def bars(lab: Lab, wrt: str, **options: Any) -> Figure:
     lab.drive(up, "max", quantity, "stack_top")
     lab.drive(mark, "y", quantity, "finite")
     axes = [
-        _axis(across, "source step k (deeper: later loss t)", num_ticks=MOST_STEPS),
+        _axis(across, "source step k (fainter: earlier loss t)", num_ticks=MOST_STEPS),
         _axis(
             up,
             "blue −, orange +" if signed else "",

@@ -15,7 +15,7 @@ export function readNumber(text: string): Read<number> {
     .replace(/^([^.,]*),([^.,]*)$/, "$1.$2");
   if (!NUMBER.test(plain)) {
     const given = plain ? `“${shortened(text.trim())}” is not a number` : "nothing was typed";
-    return { error: `${given}; expected one such as −0.5 or 1e-3` };
+    return { error: `${given}; expected a number such as −0.5 or 1e-3` };
   }
   const is = Number(plain.replace("f", "e"));
   return Number.isFinite(is) ? { is } : { error: `${shortened(plain)} is too large to hold` };
@@ -137,7 +137,7 @@ function rowsOf(texts: readonly string[], separator: RegExp): Read<number[][]> {
     for (const field of text.split(separator)) {
       if (!NUMBER.test(field)) {
         const given = field ? `“${shortened(field)}” is not a number` : "a number is missing";
-        return { error: `${given} (row ${rows.length}); expected one such as −0.5 or 1e-3` };
+        return { error: `${given} (row ${rows.length}); expected a number such as −0.5 or 1e-3` };
       }
       row.push(Number(field.replace("f", "e")));
     }

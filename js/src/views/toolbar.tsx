@@ -87,7 +87,7 @@ function Saying({ lab }: { lab: LiveLab }) {
   const { network, preset, say } = lab.origin.value;
   if (!preset) return "Choose a preset, or move any number below.";
   if (!sameProgram(network.program, lab.network.program)) {
-    return `This was “${preset}”, which reset brings back.`;
+    return `This was “${preset}”, which reset brings back; numbers that it did not have were drawn.`;
   }
   return sameValues(network, lab.network) ? say : `“${preset}”, edited: reset brings it back.`;
 }
